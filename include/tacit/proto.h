@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_PROTO_H
+#define TACIT_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tacit/err.h"
+#include "tacit/name.h"
+#include "tacit/secret.h"
+
+/* What both ends of the HTTP API share: limits, paths, problem documents. */
+
+#define PROTO_VALUE_MAX_BYTES  512000             /* one value */
+#define PROTO_JSON_MAX_BYTES   65536              /* any JSON body that a client sends */
+#define PROTO_ANSWER_MAX_BYTES (48 * 1024 * 1024) /* any body that a server sends */
+#define PROTO_PATH_MAX_BYTES   1024
+#define PROTO_ETAG_MAX_BYTES   80
+
+#define PROTO_TYPE_JSON        "application/json"
+#define PROTO_TYPE_PROBLEM     "application/problem+json"
+#define PROTO_TYPE_BYTES       "application/octet-stream"
+
+/*
+ * Writes a path: `format` with %s for names, each percent-encoded (RFC 3986: all but unreserved),
+ * `/` included. So `/v1/secrets/%s/versions` is unambiguous even for a secret that is named
+ * `web/versions`. Only %s is understood. -TACIT_E_TOO_LARGE when it does not fit.
+ */
+int proto_path(char ret_path[static PROTO_PATH_MAX_BYTES], const char *format, ...);
+
+/*
+ * Decodes percent-encoding in place. -TACIT_E_MALFORMED for a bad escape or an escaped NUL.
+ */
+int proto_unescape(char *text);
+
+/* Prints a problem document (RFC 9457) for `err` into a new secret. `detail` may be NULL. */
+int proto_problem_print(
+    int err, const char *detail, const char *request_id, struct secret **ret_body);
+
+/*
+ * Reads a problem document: its error, and `detail` for a person (cut to fit, "" if none).
+ * -TACIT_E_MALFORMED when it is none.
+ */
+int proto_problem_parse(
+    const void *bytes, size_t len, int *ret_err, char *ret_detail, size_t detail_size);
+
+#endif

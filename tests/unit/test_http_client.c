@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "evil.h"
+#include "tacit/deadline.h"
+#include "tacit/http_client.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define OK           "HTTP/1.1 200 OK\r\n"
+#define LONG_MS      5000
+#define SHORT_MS     300
+#define SLACK_MS     200  /* what a busy machine may add to a deadline */
+#define MAX_BYTES    4096 /* the body that tests allow */
+
+static void head_reads_every_field(void **state)
+{
+	static const char text[] = OK "content-LENGTH:  28 \r\nETag: \"v4\"\r\n"
+	                              "Content-Type: Application/JSON ; charset=utf-8\r\n"
+	                              "Retry-After: 120\r\nX-Other:\r\nDate: \x80\t(any)\r\n\r\n";
+	struct http_head head;
+
+	(void)state;
+	assert_int_equal(http_head_parse(text, strlen(text), &head), 0);
+	assert_int_equal(head.status, 200);
+	assert_true(head.keep_alive);
+	assert_true(head.has_content_length);
+	assert_int_equal(head.content_length, 28);
+	assert_string_equal(head.etag, "\"v4\"");
+	assert_string_equal(head.content_type, "application/json");
+	assert_int_equal(head.retry_after_s, 120);
+}
+
+static void head_has_defaults_for_what_is_absent(void **state)
+{
+	static const char text[] = "HTTP/1.1 503 \r\n\r\n";
+	struct http_head head;
+
+	(void)state;
+	assert_int_equal(http_head_parse(text, strlen(text), &head), 0);
+	assert_int_equal(head.status, 503);
+	assert_true(head.keep_alive);
+	assert_false(head.has_content_length);
+	assert_string_equal(head.etag, "");
+	assert_string_equal(head.content_type, "");
+	assert_int_equal(head.retry_after_s, -1);
+}
+
+static void head_takes_close_from_any_connection_option(void **state)
+{
+	static const struct {
+		const char *text;
+		bool keep_alive;
+	} rows[] = {
+	    {OK "Connection: close\r\n\r\n", false},
+	    {OK "Connection: Keep-Alive , CLOSE\r\n\r\n", false},
+	    {OK "Connection: keep-alive\r\nconnection: close\r\n\r\n", false},
+	    {OK "Connection: keep-alive\r\n\r\n", true},
+	    {OK "Connection: closed,\r\n\r\n", true},
+	};
+	struct http_head head;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(http_head_parse(rows[i].text, strlen(rows[i].text), &head), 0);
+		assert_int_equal(head.keep_alive, rows[i].keep_alive);
+	}
+}
+
+static void head_passes_over_a_date_in_retry_after(void **state)
+{
+	static const char *const texts[] = {
+	    OK "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n",
+	    OK "Retry-After: -1\r\n\r\n",
+	    OK "Retry-After: 99999999999999999999999\r\n\r\n",
+	};
+	struct http_head head;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		assert_int_equal(http_head_parse(texts[i], strlen(texts[i]), &head), 0);
+		assert_int_equal(head.retry_after_s, -1);
+	}
+}
+
+#define TEXT_64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void head_refuses_what_is_not_strict(void **state)
+{
+	static const char *const texts[] = {
+	    "",
+	    "\r\n",
+	    "\r\n\r\n",
+	    "HTTP/1.1 200 OK",
+	    OK,
+	    OK "Content-Length: 1\r\n",
+	    OK "\r\n\r\n",
+	    OK "\r\nX",
+	    "HTTP/1.1 200\r\n\r\n",
+	    "HTTP/1.1  200 OK\r\n\r\n",
+	    "HTTP/1.1\t200 OK\r\n\r\n",
+	    "HTTP/1.1 20 OK\r\n\r\n",
+	    "HTTP/1.1 2000 OK\r\n\r\n",
+	    "HTTP/1.1 +20 OK\r\n\r\n",
+	    "HTTP/1.1 099 OK\r\n\r\n",
+	    "HTTP/1.1 600 OK\r\n\r\n",
+	    "HTTP/1.1 200 O\x01K\r\n\r\n",
+	    "HTTP/1.1 200 O\rK\r\n\r\n",
+	    "HTTP/1.0 200 OK\r\n\r\n",
+	    "HTTP/2 200 OK\r\n\r\n",
+	    "http/1.1 200 OK\r\n\r\n",
+	    " HTTP/1.1 200 OK\r\n\r\n",
+	    "ICY 200 OK\r\n\r\n",
+	    "HTTP/1.1 200 OK\n\n",
+	    OK "A: b\n\r\n",
+	    OK "A: b\n\n",
+	    OK "A: b\r\n\n",
+	    OK "A: b\rc\r\n\r\n",
+	    OK "A: b\r\r\n\r\n",
+	    OK "A\r\n\r\n",
+	    OK ": b\r\n\r\n",
+	    OK "A : b\r\n\r\n",
+	    OK "A b: c\r\n\r\n",
+	    OK "A\x80: c\r\n\r\n",
+	    OK " A: b\r\n\r\n",
+	    OK "A: b\r\n c\r\n\r\n",
+	    OK "A: b\r\n\tc\r\n\r\n",
+	    OK "A: \x01\r\n\r\n",
+	    OK "A: \x7f\r\n\r\n",
+	    OK "Content-Length:\r\n\r\n",
+	    OK "Content-Length: -1\r\n\r\n",
+	    OK "Content-Length: +1\r\n\r\n",
+	    OK "Content-Length: 0x1\r\n\r\n",
+	    OK "Content-Length: 1 1\r\n\r\n",
+	    OK "Content-Length: 1, 1\r\n\r\n",
+	    OK "Content-Length: 1;\r\n\r\n",
+	    OK "Content-Length: 18446744073709551615\r\n\r\n",
+	    OK "Content-Length: 18446744073709551616\r\n\r\n",
+	    OK "Content-Length: 99999999999999999999999\r\n\r\n",
+	    OK "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+	    OK "Content-Length: 1\r\ncontent-length: 1\r\n\r\n",
+	    OK "Transfer-Encoding: chunked\r\n\r\n",
+	    OK "transfer-encoding: identity\r\n\r\n",
+	    OK "Content-Length: 1\r\nTransfer-Encoding:\r\n\r\n",
+	    OK "Content-Encoding: gzip\r\n\r\n",
+	    OK "ETag:\r\n\r\n",
+	    OK "ETag: \"a b\"\r\n\r\n",
+	    OK "ETag: \"a\"\r\nETag: \"a\"\r\n\r\n",
+	    OK "ETag: \"" TEXT_64 TEXT_64 "\"\r\n\r\n",
+	    OK "Content-Type: ;charset=utf-8\r\n\r\n",
+	    OK "Content-Type: a/b\r\nContent-Type: a/b\r\n\r\n",
+	    OK "Content-Type: a/" TEXT_64 "\r\n\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct http_head head = {.status = 7};
+
+		if (http_head_parse(texts[i], strlen(texts[i]), &head) != -TACIT_E_PROTOCOL)
+			fail_msg("accepted %s", texts[i]);
+		assert_int_equal(head.status, 7);
+	}
+}
+
+static void head_refuses_nul_anywhere(void **state)
+{
+	static const char good[] = OK "Content-Length: 28\r\nETag: \"v4\"\r\n\r\n";
+	struct http_head head;
+
+	(void)state;
+	for (size_t i = 0; i < strlen(good); i++) {
+		char text[sizeof(good)];
+
+		memcpy(text, good, sizeof(good));
+		text[i] = '\0';
+		assert_int_equal(http_head_parse(text, strlen(good), &head), -TACIT_E_PROTOCOL);
+	}
+}
+
+static void head_refuses_every_truncation(void **state)
+{
+	static const char good[] = OK "Content-Length: 28\r\nETag: \"v4\"\r\n\r\n";
+	struct http_head head;
+
+	(void)state;
+	assert_int_equal(http_head_parse(good, strlen(good), &head), 0);
+	for (size_t len = 0; len < strlen(good); len++)
+		assert_int_equal(http_head_parse(good, len, &head), -TACIT_E_PROTOCOL);
+}
+
+/* A client of one misbehaving server. */
+struct session {
+	struct evil evil;
+	struct identity *identity;
+	struct http_client *client;
+};
+
+static void session_open(struct session *session, const char *mode)
+{
+	evil_start(mode, &session->evil);
+	assert_int_equal(
+	    identity_parse(session->evil.identity_pem, mode, &session->identity, NULL), 0);
+	assert_int_equal(http_client_new(session->identity, NULL, &session->client, NULL), 0);
+}
+
+static void session_close(struct session *session)
+{
+	http_client_free(session->client);
+	identity_free(session->identity);
+	evil_stop(&session->evil);
+}
+
+static const struct http_request get = {.method = "GET", .path = "/v1/bundle"};
+static const struct http_request put = {
+    .method = "PUT", .path = "/v1/secrets/a", .body = "value", .body_len = 5};
+
+static int descriptors_count(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	int count = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+static void send_gets_good_answers(void **state)
+{
+	static const struct {
+		const char *mode;
+		int status;
+		const char *body;
+		const char *etag;
+	} rows[] = {
+	    {"good", 200, EVIL_SECRET, ""},
+	    {"good-then-close", 200, EVIL_SECRET, ""},
+	    {"good-interim", 200, EVIL_SECRET, ""},
+	    {"good-trickled", 200, EVIL_SECRET, ""},
+	    {"good-empty", 200, "", ""},
+	    {"good-204", 204, "", ""},
+	    {"good-304", 304, "", "\"v4\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3 * COUNT(rows); i++) {
+		static struct session session;
+		cleanup_response struct http_response response = {0};
+		struct fault fault = {0};
+		int r;
+
+		if (i % 3 == 0) /* three requests to each, so that connections are used again */
+			session_open(&session, rows[i / 3].mode);
+		r = http_client_send(
+		    session.client, &get, deadline_in_ms(LONG_MS), MAX_BYTES, &response, &fault);
+		if (r < 0)
+			fail_msg("%s: %s", rows[i / 3].mode, err_text(r));
+		assert_int_equal(response.status, rows[i / 3].status);
+		assert_string_equal(response.etag, rows[i / 3].etag);
+		assert_true(
+		    secret_equals(response.body, rows[i / 3].body, strlen(rows[i / 3].body)));
+		assert_int_equal(http_response_verdict(&response, "x", &fault), 0);
+		if (i % 3 == 2)
+			session_close(&session);
+	}
+}
+
+/*
+ * Every way to fail: its error, in time, with the server's URL and without a byte of the secret
+ * in the fault, with nothing given and no descriptor left.
+ */
+static void send_tells_each_failure_by_its_name(void **state)
+{
+	static const struct {
+		const char *mode;
+		int err;
+	} rows[] = {
+	    {"stall-accept", -TACIT_E_TIMEOUT},
+	    {"stall-handshake", -TACIT_E_TIMEOUT},
+	    {"stall-answer", -TACIT_E_TIMEOUT},
+	    {"stall-head", -TACIT_E_TIMEOUT},
+	    {"stall-body", -TACIT_E_TIMEOUT},
+	    {"slow-head", -TACIT_E_TIMEOUT},
+	    {"slow-body", -TACIT_E_TOO_LARGE},
+	    {"endless-tickets", -TACIT_E_TIMEOUT},
+	    {"endless-head", -TACIT_E_PROTOCOL},
+	    {"endless-interim", -TACIT_E_PROTOCOL},
+	    {"endless-body", -TACIT_E_TOO_LARGE},
+	    {"certificate-other-ca", -TACIT_E_TLS_CA},
+	    {"certificate-other-host", -TACIT_E_TLS_HOST},
+	    {"certificate-expired", -TACIT_E_TLS_SERVER_EXPIRED},
+	    {"refuse-revoked", -TACIT_E_TLS_REFUSED},
+	    {"refuse-unknown-ca", -TACIT_E_TLS_REFUSED},
+	    {"close-answer", -TACIT_E_CUT_OFF},
+	    {"cut-answer", -TACIT_E_CUT_OFF},
+	    {"reset-answer", -TACIT_E_CUT_OFF},
+	    {"close-head", -TACIT_E_CUT_OFF},
+	    {"close-body", -TACIT_E_CUT_OFF},
+	    {"cut-body", -TACIT_E_CUT_OFF},
+	    {"reset-body", -TACIT_E_CUT_OFF},
+	    {"length-short", -TACIT_E_PROTOCOL},
+	    {"length-long", -TACIT_E_CUT_OFF},
+	    {"length-negative", -TACIT_E_PROTOCOL},
+	    {"length-huge", -TACIT_E_PROTOCOL},
+	    {"length-large", -TACIT_E_TOO_LARGE},
+	    {"length-twice", -TACIT_E_PROTOCOL},
+	    {"length-same-twice", -TACIT_E_PROTOCOL},
+	    {"length-list", -TACIT_E_PROTOCOL},
+	    {"length-none", -TACIT_E_PROTOCOL},
+	    {"length-of-nothing", -TACIT_E_PROTOCOL},
+	    {"chunked", -TACIT_E_PROTOCOL},
+	    {"chunked-with-length", -TACIT_E_PROTOCOL},
+	    {"gzip", -TACIT_E_PROTOCOL},
+	    {"garbage", -TACIT_E_PROTOCOL},
+	    {"http10", -TACIT_E_PROTOCOL},
+	    {"http2", -TACIT_E_PROTOCOL},
+	    {"bare-lf", -TACIT_E_PROTOCOL},
+	    {"folded", -TACIT_E_PROTOCOL},
+	    {"space-before-colon", -TACIT_E_PROTOCOL},
+	    {"interim-103", -TACIT_E_PROTOCOL},
+	    {"switch", -TACIT_E_PROTOCOL},
+	    {"status-999", -TACIT_E_PROTOCOL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http_response response = {.status = 7};
+		struct fault fault = {0};
+		struct session session;
+		int descriptors, r;
+		int64_t deadline;
+
+		session_open(&session, rows[i].mode);
+		descriptors = descriptors_count();
+		deadline = deadline_in_ms(SHORT_MS);
+		r = http_client_send(session.client, &get, deadline, MAX_BYTES, &response, &fault);
+		if (r != rows[i].err)
+			fail_msg("%s: %s", rows[i].mode, err_text(r));
+		assert_true(deadline_left_ms(deadline + SLACK_MS) > 0);
+		assert_int_equal(fault.err, r);
+		assert_string_equal(fault.what, session.evil.url);
+		assert_null(strstr(fault.why, "horse"));
+		assert_int_equal(response.status, 7);
+		assert_null(response.body);
+		assert_int_equal(descriptors_count(), descriptors);
+		session_close(&session);
+	}
+}
+
+/* A body that is allowed, but does not come to its end in time. */
+static void send_keeps_its_deadline_through_a_slow_body(void **state)
+{
+	struct http_response response = {0};
+	struct session session;
+	int64_t deadline;
+
+	(void)state;
+	session_open(&session, "slow-body");
+	deadline = deadline_in_ms(SHORT_MS);
+	assert_int_equal(http_client_send(session.client, &get, deadline, 1000000, &response, NULL),
+	    -TACIT_E_TIMEOUT);
+	assert_true(deadline_left_ms(deadline + SLACK_MS) > 0);
+	session_close(&session);
+}
+
+static void send_keeps_its_deadline_through_a_fast_endless_body(void **state)
+{
+	struct http_response response = {0};
+	struct session session;
+	int64_t deadline;
+
+	(void)state;
+	session_open(&session, "endless-body");
+	deadline = deadline_in_ms(50);
+	assert_int_equal(
+	    http_client_send(session.client, &get, deadline, SIZE_MAX, &response, NULL),
+	    -TACIT_E_TIMEOUT);
+	assert_true(deadline_left_ms(deadline + SLACK_MS) > 0);
+	session_close(&session);
+}
+
+static int send_once(struct session *session, const struct http_request *request)
+{
+	cleanup_response struct http_response response = {0};
+	int r;
+
+	r = http_client_send(
+	    session->client, request, deadline_in_ms(LONG_MS), MAX_BYTES, &response, NULL);
+	if (r == 0)
+		assert_true(secret_equals(response.body, EVIL_SECRET, strlen(EVIL_SECRET)));
+	return r;
+}
+
+static void send_repeats_a_get_on_a_stale_connection(void **state)
+{
+	struct session session;
+
+	(void)state;
+	session_open(&session, "stale");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send_once(&session, &get), 0);
+	session_close(&session);
+}
+
+/* The server may have carried it out before it went away. */
+static void send_never_repeats_a_put(void **state)
+{
+	struct session session;
+
+	(void)state;
+	session_open(&session, "stale");
+	assert_int_equal(send_once(&session, &put), 0);
+	assert_int_equal(send_once(&session, &put), -TACIT_E_CUT_OFF);
+	assert_int_equal(send_once(&session, &put), 0);
+	session_close(&session);
+}
+
+static void send_does_not_take_an_unasked_answer(void **state)
+{
+	struct session session;
+
+	(void)state;
+	session_open(&session, "unasked");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(send_once(&session, i == 1 ? &put : &get), 0);
+		(void)usleep(60000);
+	}
+	session_close(&session);
+}
+
+static void send_writes_what_it_was_asked_to(void **state)
+{
+	static const struct http_request request = {.method = "PUT",
+	    .path = "/v1/secrets/web%2Fdb?file=x",
+	    .accept = "application/json",
+	    .content_type = "application/octet-stream",
+	    .if_match = "\"v4\"",
+	    .if_none_match = "*",
+	    .prefer = "wait=50",
+	    .body = "a\0b",
+	    .body_len = 3};
+	cleanup_response struct http_response response = {0};
+	char expected[512];
+	struct session session;
+
+	(void)state;
+	session_open(&session, "echo");
+	assert_int_equal(http_client_send(session.client, &request, deadline_in_ms(LONG_MS),
+	                     MAX_BYTES, &response, NULL),
+	    0);
+	(void)snprintf(expected, sizeof(expected),
+	    "PUT /v1/secrets/web%%2Fdb?file=x HTTP/1.1\r\nHost: %s\r\n"
+	    "User-Agent: tacit/" TACIT_VERSION "\r\nAccept: application/json\r\n"
+	    "Content-Type: application/octet-stream\r\nIf-Match: \"v4\"\r\nIf-None-Match: *\r\n"
+	    "Prefer: wait=50\r\nContent-Length: 3\r\n\r\na",
+	    session.evil.url + strlen("https://"));
+	assert_int_equal(secret_len(response.body), strlen(expected));
+	assert_memory_equal(secret_bytes(response.body), expected, strlen(expected));
+	assert_string_equal(response.etag, "\"v4\"");
+	session_close(&session);
+}
+
+static void send_refuses_to_be_a_header_injection(void **state)
+{
+	static const struct http_request requests[] = {
+	    {.method = "GET", .path = "/a b"},
+	    {.method = "GET", .path = "/a\r\nX: y"},
+	    {.method = "GET", .path = "/\xc3\xa9"},
+	    {.method = "GET", .path = "a"},
+	    {.method = "GET", .path = "/", .if_match = "\"a\"\r\nX: y"},
+	    {.method = "GET", .path = "/", .accept = "a\nb"},
+	    {.method = "GET", .path = "/", .prefer = "a\x7f"},
+	};
+	struct session session;
+
+	(void)state;
+	session_open(&session, "good");
+	for (size_t i = 0; i < COUNT(requests); i++)
+		assert_int_equal(send_once(&session, &requests[i]), -EINVAL);
+	assert_int_equal(send_once(&session, &get), 0);
+	session_close(&session);
+}
+
+static void send_goes_on_to_the_next_server(void **state)
+{
+	struct session session;
+	char servers[256];
+	int64_t deadline;
+
+	(void)state;
+	session_open(&session, "good");
+	(void)snprintf(servers, sizeof(servers),
+	    "https://127.0.0.1:1,https://no-such-host.invalid,%s", session.evil.url);
+	http_client_cleanup(&session.client);
+	assert_int_equal(http_client_new(session.identity, servers, &session.client, NULL), 0);
+	assert_int_equal(send_once(&session, &get), 0);
+	http_client_cleanup(&session.client);
+	assert_int_equal(http_client_new(session.identity, servers, &session.client, NULL), 0);
+	assert_int_equal(send_once(&session, &put), 0);
+
+	/* It stays with the one that answered: no resolver runs any more. */
+	deadline = deadline_in_ms(LONG_MS);
+	assert_int_equal(send_once(&session, &put), 0);
+	assert_true(deadline_left_ms(deadline) > LONG_MS - 500);
+	session_close(&session);
+}
+
+static void send_leaves_time_for_the_next_server(void **state)
+{
+	static const char *const modes[] = {"stall-accept", "stall-handshake",
+	    "certificate-other-host", "garbage", "close-answer", "problem-503"};
+	struct session second;
+
+	(void)state;
+	session_open(&second, "good");
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		cleanup_response struct http_response response = {0};
+		struct fault fault = {0};
+		struct session first;
+		char servers[160];
+		int r;
+
+		/* The first one's handshake fails at the CA, if it gets as far as that. */
+		evil_start(modes[i], &first.evil);
+		(void)snprintf(servers, sizeof(servers), "%s,%s", first.evil.url, second.evil.url);
+		http_client_cleanup(&second.client);
+		assert_int_equal(
+		    http_client_new(second.identity, servers, &second.client, NULL), 0);
+		r = http_client_send(second.client, &get, deadline_in_ms(2 * SHORT_MS), MAX_BYTES,
+		    &response, &fault);
+		if (r < 0)
+			fail_msg("%s: %s: %s", modes[i], fault.what, err_text(r));
+		evil_stop(&first.evil);
+	}
+	session_close(&second);
+}
+
+/* One server under two names, so that both accept the client: 503 twice, or 503 and nothing. */
+static void send_keeps_a_503_when_no_server_does_better(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		cleanup_response struct http_response response = {0};
+		struct fault fault = {0};
+		struct session session;
+		char servers[160] = "";
+
+		session_open(&session, "problem-503");
+		(void)snprintf(servers, sizeof(servers), "%s,%s", session.evil.url,
+		    i == 0 ? session.evil.url : "https://127.0.0.1:1");
+		http_client_cleanup(&session.client);
+		assert_int_equal(
+		    http_client_new(session.identity, servers, &session.client, NULL), 0);
+		assert_int_equal(http_client_send(session.client, &get, deadline_in_ms(LONG_MS),
+		                     MAX_BYTES, &response, &fault),
+		    0);
+		assert_int_equal(response.status, 503);
+		assert_int_equal(response.retry_after_s, 7);
+		assert_int_equal(
+		    http_response_verdict(&response, "bundle", &fault), -TACIT_E_SEALED);
+		session_close(&session);
+	}
+}
+
+static void verdict_tells_what_the_server_means(void **state)
+{
+	static const struct {
+		const char *mode;
+		int err;
+		const char *why;
+	} rows[] = {
+	    {"good", 0, ""},
+	    {"good-204", 0, ""},
+	    {"good-304", 0, ""},
+	    {"redirect", -TACIT_E_PROTOCOL, "redirect (302), which is not followed"},
+	    {"problem-403", -TACIT_E_DENIED, "no such grant"},
+	    {"problem-503", -TACIT_E_SEALED, ""},
+	    {"problem-garbage", -TACIT_E_NOT_FOUND, "the server answered 404"},
+	    {"status-500", -TACIT_E_INTERNAL, "the server answered 500"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cleanup_response struct http_response response = {0};
+		struct fault fault = {0};
+		struct session session;
+
+		session_open(&session, rows[i].mode);
+		assert_int_equal(http_client_send(session.client, &get, deadline_in_ms(LONG_MS),
+		                     MAX_BYTES, &response, &fault),
+		    0);
+		assert_int_equal(
+		    http_response_verdict(&response, "web/db_password", &fault), rows[i].err);
+		if (!strstr(fault.why, rows[i].why))
+			fail_msg("%s: %s", rows[i].mode, fault.why);
+		if (rows[i].err < 0)
+			assert_string_equal(fault.what, "web/db_password");
+		assert_null(strstr(fault.why, "horse"));
+		session_close(&session);
+	}
+}
+
+static void new_wants_servers(void **state)
+{
+	struct http_client *client = NULL;
+	struct session session;
+	struct fault fault;
+
+	(void)state;
+	session_open(&session, "good");
+	assert_int_equal(
+	    http_client_new(session.identity, "http://a", &client, &fault), -TACIT_E_INVALID_URL);
+	assert_string_equal(fault.what, "http://a");
+	assert_int_equal(
+	    http_client_new(session.identity, "", &client, &fault), -TACIT_E_NO_SERVER);
+	assert_null(client);
+	session_close(&session);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(head_reads_every_field),
+	    cmocka_unit_test(head_has_defaults_for_what_is_absent),
+	    cmocka_unit_test(head_takes_close_from_any_connection_option),
+	    cmocka_unit_test(head_passes_over_a_date_in_retry_after),
+	    cmocka_unit_test(head_refuses_what_is_not_strict),
+	    cmocka_unit_test(head_refuses_nul_anywhere),
+	    cmocka_unit_test(head_refuses_every_truncation),
+	    cmocka_unit_test(send_gets_good_answers),
+	    cmocka_unit_test(send_tells_each_failure_by_its_name),
+	    cmocka_unit_test(send_keeps_its_deadline_through_a_slow_body),
+	    cmocka_unit_test(send_keeps_its_deadline_through_a_fast_endless_body),
+	    cmocka_unit_test(send_repeats_a_get_on_a_stale_connection),
+	    cmocka_unit_test(send_never_repeats_a_put),
+	    cmocka_unit_test(send_does_not_take_an_unasked_answer),
+	    cmocka_unit_test(send_writes_what_it_was_asked_to),
+	    cmocka_unit_test(send_refuses_to_be_a_header_injection),
+	    cmocka_unit_test(send_goes_on_to_the_next_server),
+	    cmocka_unit_test(send_leaves_time_for_the_next_server),
+	    cmocka_unit_test(send_keeps_a_503_when_no_server_does_better),
+	    cmocka_unit_test(verdict_tells_what_the_server_means),
+	    cmocka_unit_test(new_wants_servers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
