@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_AUTHORITY_H
+#define TACIT_SERVER_AUTHORITY_H
+
+#include <stdint.h>
+
+#include "tacit/err.h"
+#include "tacit/name.h"
+#include "tacit/secret.h"
+#include "vault.h"
+
+/*
+ * The certificate authority: the CA's key and certificate, the server's own, and the issuing of
+ * client certificates (RFC 5280). Everything is ECDSA with P-256; the keys live sealed in the
+ * vault.
+ */
+struct authority;
+
+/*
+ * Makes the CA and the server's certificate for the host of `url` and each of `names`, and stores
+ * them. -TACIT_E_INVALID_URL, -TACIT_E_INVALID_NAME for a SAN that is no host name.
+ */
+int authority_create(struct vault *vault, const char *url, const char *const names[],
+    size_t names_count, struct authority **ret_authority, struct fault *fault);
+
+/* Loads both; renews the server's certificate when two thirds of its life are over. */
+int authority_load(struct vault *vault, struct authority **ret_authority, struct fault *fault);
+void authority_free(struct authority *authority);
+
+/* PEM texts, NUL-terminated, alive as long as the authority. */
+const char *authority_ca_pem(const struct authority *authority);
+const char *authority_server_pem(const struct authority *authority);
+const struct secret *authority_server_key(const struct authority *authority);
+/* "https://HOST:PORT", as init was told: what goes into identity files. */
+const char *authority_url(const struct authority *authority);
+
+#define CERTIFICATE_PEM_MAX_BYTES 4096
+
+/*
+ * Issues a client certificate for the public key of a signing request (PKCS #10, PEM). Nothing else
+ * in the request counts. -TACIT_E_INVALID_CSR: not one, a bad signature, or a weak key.
+ */
+int authority_issue_client(const struct authority *authority, const void *csr, size_t csr_len,
+    const char *name, uint64_t generation, int64_t not_after,
+    char ret_pem[static CERTIFICATE_PEM_MAX_BYTES]);
+
+/* Who a client certificate says its owner is. */
+struct certificate_identity {
+	char client[CLIENT_NAME_MAX_BYTES + 1];
+	uint64_t generation;
+	int64_t not_before; /* seconds since the epoch */
+	int64_t not_after;
+};
+
+/*
+ * Reads a client certificate (DER) whose chain TLS has verified already.
+ * -TACIT_E_UNAUTHENTICATED unless it has exactly one SAN, a URI of this trust domain.
+ */
+int authority_read_client(const struct authority *authority, const void *der, size_t der_len,
+    struct certificate_identity *ret_identity);
+
+/* Makes an identity file for a client whose key is made here too: for `init` only. */
+int authority_new_identity(const struct authority *authority, const char *name, uint64_t generation,
+    int64_t not_after, struct secret **ret_pem);
+
+#endif

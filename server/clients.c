@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+#include "clients.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tacit/codec.h"
+
+struct clients {
+	struct vault *vault;
+	struct client **entries; /* sorted by name */
+	size_t count;
+};
+
+static void client_free(struct client *client)
+{
+	if (!client)
+		return;
+
+	free(client->grants);
+	free(client);
+}
+
+static void client_cleanup(struct client **client)
+{
+	client_free(*client);
+	*client = NULL;
+}
+#define cleanup_client __attribute__((cleanup(client_cleanup)))
+
+static struct client *client_take(struct client **client)
+{
+	struct client *taken = *client;
+
+	*client = NULL;
+	return taken;
+}
+
+/* A copy with room for one more grant: changes are made on it, and shown once they are on disk. */
+static struct client *client_copy(const struct client *client)
+{
+	cleanup_client struct client *copy = calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+
+	*copy = *client;
+	copy->grants = calloc(client->grants_count + 1, sizeof(*copy->grants));
+	if (!copy->grants)
+		return NULL;
+	if (client->grants_count > 0)
+		memcpy(copy->grants, client->grants, client->grants_count * sizeof(*copy->grants));
+
+	return client_take(&copy);
+}
+
+static int client_encode(const struct client *client, struct secret **ret_record)
+{
+	cleanup_secret struct secret *record = NULL;
+	struct encoder encoder;
+
+	if (secret_new(256, &record) < 0)
+		return -ENOMEM;
+
+	encoder = (struct encoder){.out = record};
+	encode_text(&encoder, client->name);
+	encode_text(&encoder, role_text(client->role));
+	encode_u64(&encoder, client->generation);
+	encode_u8(&encoder, client->revoked);
+	encode_u64(&encoder, (uint64_t)client->created);
+	encode_u64(&encoder, (uint64_t)client->not_after);
+	encode_u32(&encoder, (uint32_t)client->grants_count);
+	for (size_t i = 0; i < client->grants_count; i++) {
+		encode_text(&encoder, client->grants[i].pattern);
+		encode_u8(&encoder, client->grants[i].write);
+	}
+	if (encode_end(&encoder) < 0)
+		return -ENOMEM;
+
+	*ret_record = secret_take(&record);
+	return 0;
+}
+
+static int grants_decode(struct decoder *decoder, struct client *client)
+{
+	client->grants_count = decode_u32(decoder);
+	if (decoder->failed || client->grants_count > GRANTS_MAX)
+		return -TACIT_E_CORRUPT;
+	client->grants = calloc(client->grants_count + 1, sizeof(*client->grants));
+	if (!client->grants)
+		return -ENOMEM;
+
+	for (size_t i = 0; i < client->grants_count; i++) {
+		decode_text(decoder, client->grants[i].pattern, sizeof(client->grants[i].pattern));
+		client->grants[i].write = decode_u8(decoder) != 0;
+	}
+
+	return 0;
+}
+
+static int client_decode(const struct secret *record, struct client **ret_client)
+{
+	struct decoder decoder = {.at = secret_bytes(record), .left = secret_len(record)};
+	cleanup_client struct client *client = calloc(1, sizeof(*client));
+	char role[16];
+	int r;
+
+	if (!client)
+		return -ENOMEM;
+
+	decode_text(&decoder, client->name, sizeof(client->name));
+	decode_text(&decoder, role, sizeof(role));
+	client->generation = decode_u64(&decoder);
+	client->revoked = decode_u8(&decoder) != 0;
+	client->created = (int64_t)decode_u64(&decoder);
+	client->not_after = (int64_t)decode_u64(&decoder);
+	r = grants_decode(&decoder, client);
+	if (r < 0)
+		return r;
+	if (decode_end(&decoder) < 0 || role_parse(role, &client->role) < 0 ||
+	    !name_is_client(client->name))
+		return -TACIT_E_CORRUPT;
+
+	*ret_client = client_take(&client);
+	return 0;
+}
+
+static int clients_reserve(struct clients *clients)
+{
+	struct client **entries =
+	    reallocarray(clients->entries, clients->count + 1, sizeof(struct client *));
+
+	if (!entries)
+		return -ENOMEM;
+
+	clients->entries = entries;
+	return 0;
+}
+
+static int client_load(void *context, const struct row_key *key, const struct secret *record)
+{
+	struct clients *clients = context;
+	cleanup_client struct client *client = NULL;
+	struct row_key expected;
+	int r = client_decode(record, &client);
+
+	if (r < 0)
+		return r;
+	vault_row_key(clients->vault, RECORD_CLIENT, client->name, &expected);
+	if (expected.len != key->len || memcmp(expected.bytes, key->bytes, key->len) != 0)
+		return -TACIT_E_CORRUPT;
+	if (clients_reserve(clients) < 0)
+		return -ENOMEM;
+
+	clients->entries[clients->count++] = client_take(&client);
+	return 0;
+}
+
+static int client_order(const void *left, const void *right)
+{
+	const struct client *const *a = left, *const *b = right;
+
+	return strcmp((*a)->name, (*b)->name);
+}
+
+int clients_load(struct vault *vault, struct clients **ret_clients, struct fault *fault)
+{
+	struct clients *clients = calloc(1, sizeof(*clients));
+	int r;
+
+	if (!clients)
+		return fault_set(fault, -ENOMEM, "clients");
+
+	clients->vault = vault;
+	r = vault_each(vault, RECORD_CLIENT, client_load, clients);
+	if (r < 0) {
+		clients_free(clients);
+		return fault_set(fault, r, "record of a client");
+	}
+
+	if (clients->count > 0)
+		qsort(clients->entries, clients->count, sizeof(clients->entries[0]), client_order);
+	*ret_clients = clients;
+	return 0;
+}
+
+void clients_free(struct clients *clients)
+{
+	if (!clients)
+		return;
+
+	for (size_t i = 0; i < clients->count; i++)
+		client_free(clients->entries[i]);
+	free(clients->entries);
+	free(clients);
+}
+
+size_t clients_count(const struct clients *clients)
+{
+	return clients->count;
+}
+
+const struct client *clients_at(const struct clients *clients, size_t index)
+{
+	return clients->entries[index];
+}
+
+static size_t clients_lower_bound(const struct clients *clients, const char *name)
+{
+	size_t low = 0, high = clients->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(clients->entries[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+
+	return low;
+}
+
+const struct client *clients_find(const struct clients *clients, const char *name)
+{
+	size_t index = clients_lower_bound(clients, name);
+
+	if (index == clients->count || strcmp(clients->entries[index]->name, name) != 0)
+		return NULL;
+
+	return clients->entries[index];
+}
+
+static void clients_place(struct clients *clients, struct client *client)
+{
+	size_t index = clients_lower_bound(clients, client->name);
+
+	if (index < clients->count && !strcmp(clients->entries[index]->name, client->name)) {
+		client_free(clients->entries[index]);
+	} else {
+		memmove(clients->entries + index + 1, clients->entries + index,
+		    (clients->count - index) * sizeof(clients->entries[0]));
+		clients->count++;
+	}
+	clients->entries[index] = client;
+}
+
+/* Writes the client and shows it; on failure neither has happened. */
+static int client_commit(struct clients *clients, struct client **client)
+{
+	cleanup_secret struct secret *record = NULL;
+	struct vault_change change = {0};
+	int r = client_encode(*client, &record);
+
+	if (r == 0)
+		r = clients_reserve(clients);
+	if (r < 0)
+		return r;
+
+	vault_row_key(clients->vault, RECORD_CLIENT, (*client)->name, &change.key);
+	change.record = record;
+	r = vault_commit(clients->vault, &change, 1);
+	if (r == 0)
+		clients_place(clients, client_take(client));
+	return r;
+}
+
+static int client_copy_existing(
+    const struct clients *clients, const char *name, struct client **ret_client)
+{
+	const struct client *client = clients_find(clients, name);
+
+	if (!client)
+		return -TACIT_E_NOT_FOUND;
+
+	*ret_client = client_copy(client);
+	return *ret_client ? 0 : -ENOMEM;
+}
+
+int clients_put(struct clients *clients, const char *name, enum role role, int64_t not_after)
+{
+	const struct client *old = clients_find(clients, name);
+	const struct client fresh = {
+	    .generation = vault_revision(clients->vault) + 1, .created = time(NULL)};
+	cleanup_client struct client *client = NULL;
+
+	if (!name_is_client(name))
+		return -TACIT_E_INVALID_NAME;
+	client = client_copy(old ? old : &fresh);
+	if (!client)
+		return -ENOMEM;
+
+	(void)snprintf(client->name, sizeof(client->name), "%s", name);
+	client->role = role;
+	client->revoked = false;
+	if (not_after)
+		client->not_after = not_after;
+	return client_commit(clients, &client);
+}
+
+int clients_revoke(struct clients *clients, const char *name)
+{
+	cleanup_client struct client *client = NULL;
+	int r = client_copy_existing(clients, name, &client);
+
+	if (r < 0)
+		return r;
+
+	client->generation = vault_revision(clients->vault) + 1;
+	client->revoked = true;
+	return client_commit(clients, &client);
+}
+
+int clients_delete(struct clients *clients, const char *name)
+{
+	size_t index = clients_lower_bound(clients, name);
+	struct vault_change change = {0};
+	int r;
+
+	if (!clients_find(clients, name))
+		return -TACIT_E_NOT_FOUND;
+
+	vault_row_key(clients->vault, RECORD_CLIENT, name, &change.key);
+	r = vault_commit(clients->vault, &change, 1);
+	if (r < 0)
+		return r;
+
+	client_free(clients->entries[index]);
+	clients->count--;
+	memmove(clients->entries + index, clients->entries + index + 1,
+	    (clients->count - index) * sizeof(clients->entries[0]));
+	return 0;
+}
+
+static struct grant *grant_find(const struct client *client, const char *pattern)
+{
+	for (size_t i = 0; i < client->grants_count; i++)
+		if (!strcmp(client->grants[i].pattern, pattern))
+			return &client->grants[i];
+
+	return NULL;
+}
+
+int clients_grant(struct clients *clients, const char *name, const char *pattern, bool write)
+{
+	cleanup_client struct client *client = NULL;
+	struct grant *grant;
+	int r;
+
+	if (!name_is_pattern(pattern))
+		return -TACIT_E_INVALID_PATTERN;
+	r = client_copy_existing(clients, name, &client);
+	if (r < 0)
+		return r;
+
+	grant = grant_find(client, pattern);
+	if (!grant) {
+		if (client->grants_count == GRANTS_MAX)
+			return -TACIT_E_TOO_LARGE;
+		grant = &client->grants[client->grants_count++];
+		(void)snprintf(grant->pattern, sizeof(grant->pattern), "%s", pattern);
+	}
+	grant->write = write;
+	return client_commit(clients, &client);
+}
+
+int clients_ungrant(struct clients *clients, const char *name, const char *pattern)
+{
+	cleanup_client struct client *client = NULL;
+	struct grant *grant;
+	int r = client_copy_existing(clients, name, &client);
+
+	if (r < 0)
+		return r;
+	grant = grant_find(client, pattern);
+	if (!grant)
+		return -TACIT_E_NOT_FOUND;
+
+	*grant = client->grants[--client->grants_count];
+	return client_commit(clients, &client);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_CLIENTS_H
+#define TACIT_SERVER_CLIENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "grants.h"
+#include "tacit/err.h"
+#include "vault.h"
+
+/*
+ * All clients with their grants, kept in memory and sorted by name.
+ *
+ * A certificate's serial number carries the client's generation, which is the store's revision at
+ * the time that the client was added or revoked last, so that it never comes again, not even when a
+ * client is deleted and another one gets its name. A certificate of another generation is refused
+ * at its next request; no list of serial numbers is needed.
+ */
+struct clients;
+
+#define GRANTS_MAX 1024
+
+struct client {
+	char name[CLIENT_NAME_MAX_BYTES + 1];
+	enum role role;
+	uint64_t generation;
+	bool revoked;      /* no certificate of it is accepted until it is added again */
+	int64_t created;   /* seconds since the epoch */
+	int64_t not_after; /* of the certificate issued last; 0: none yet */
+	struct grant *grants;
+	size_t grants_count;
+};
+
+int clients_load(struct vault *vault, struct clients **ret_clients, struct fault *fault);
+void clients_free(struct clients *clients);
+
+size_t clients_count(const struct clients *clients);
+/* Pointers hold until the next change. */
+const struct client *clients_at(const struct clients *clients, size_t index);
+const struct client *clients_find(const struct clients *clients, const char *name);
+
+/*
+ * Adds a client, or takes a revoked one back (its grants stay, its old certificates do not).
+ * -TACIT_E_INVALID_NAME.
+ */
+int clients_put(struct clients *clients, const char *name, enum role role, int64_t not_after);
+
+/* -TACIT_E_NOT_FOUND. */
+int clients_revoke(struct clients *clients, const char *name);
+int clients_delete(struct clients *clients, const char *name);
+
+/* Adds a grant, or changes whether it writes. -TACIT_E_INVALID_PATTERN, _NOT_FOUND, _TOO_LARGE. */
+int clients_grant(struct clients *clients, const char *name, const char *pattern, bool write);
+int clients_ungrant(struct clients *clients, const char *name, const char *pattern);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "commands.h"
+#include "config.h"
+#include "home.h"
+#include "tacit/json.h"
+
+const struct option_row command_check_options[] = {
+    {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
+    {"passphrase-file", "FILE", "read the passphrase from FILE (else it is asked for)"},
+    {"key-file", "FILE", "the master key, when it is no longer where init found it"},
+    {"json", NULL, "print the findings as JSON"},
+    {0},
+};
+
+struct findings {
+	uint64_t rows;
+	uint64_t versions;
+	uint64_t audit_lines;
+};
+
+static int check(struct home *home, struct findings *ret_findings, struct fault *fault)
+{
+	int r = vault_check_set(home->server.vault, &ret_findings->rows, fault);
+
+	if (r == 0)
+		r = secrets_check(home->server.secrets, &ret_findings->versions, fault);
+	if (r == 0)
+		r = audit_verify(
+		    home->dirfd, vault_keys(home->server.vault), &ret_findings->audit_lines, fault);
+
+	return r;
+}
+
+static void print_findings(
+    const struct config *config, const struct home *home, const struct findings *findings)
+{
+	unsigned long long revision = vault_revision(home->server.vault);
+	size_t secrets = secrets_count(home->server.secrets);
+	size_t clients = clients_count(home->server.clients);
+
+	if (config->json)
+		(void)printf("{\"ok\":true,\"revision\":%llu,\"records\":%llu,\"secrets\":%zu,"
+		             "\"versions\":%llu,\"clients\":%zu,\"audit_lines\":%llu}\n",
+		    revision, (unsigned long long)findings->rows, secrets,
+		    (unsigned long long)findings->versions, clients,
+		    (unsigned long long)findings->audit_lines);
+	else
+		(void)printf("ok: revision %llu, %llu records, %zu secrets in %llu versions, %zu "
+		             "clients, %llu audit lines\n",
+		    revision, (unsigned long long)findings->rows, secrets,
+		    (unsigned long long)findings->versions, clients,
+		    (unsigned long long)findings->audit_lines);
+}
+
+int command_check(const struct command *command, int argc, char *argv[])
+{
+	struct config config;
+	struct fault fault = {0};
+	struct findings findings = {0};
+	struct home home;
+	size_t torn_bytes;
+	int r, exit_code = config_parse(command, argc, argv, &config);
+
+	if (exit_code >= 0)
+		return exit_code;
+	if (home_open(&config, HOME_CHECK, &home, &torn_bytes, &fault) < 0) {
+		fault_report(PROGRAM_NAME, &fault);
+		return 1;
+	}
+
+	r = check(&home, &findings, &fault);
+	if (r < 0)
+		fault_report(PROGRAM_NAME, &fault);
+	else
+		print_findings(&config, &home, &findings);
+	home_close(&home);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "config.h"
+#include "home.h"
+#include "listener.h"
+#include "tacit/url.h"
+
+#define DRAIN_MS 10000
+
+const struct option_row command_serve_options[] = {
+    {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
+    {"listen", "ADDR:PORT", "where to listen (all addresses, the port of the URL)"},
+    {"passphrase-file", "FILE", "read the passphrase from FILE (else it is asked for)"},
+    {"key-file", "FILE", "the master key, when it is no longer where init found it"},
+    {0},
+};
+
+static void complain(const struct fault *fault)
+{
+	fault_report(PROGRAM_NAME, fault);
+}
+
+/* Blocked before any thread is made, so that only sigwait() sees them. */
+static void signals_block(sigset_t *ret_signals)
+{
+	(void)sigemptyset(ret_signals);
+	(void)sigaddset(ret_signals, SIGTERM);
+	(void)sigaddset(ret_signals, SIGINT);
+	(void)sigaddset(ret_signals, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+}
+
+/* SIGHUP must not end the server; what it reloads comes with certificate renewal. */
+static void signals_wait(const sigset_t *signals)
+{
+	int signal_number;
+
+	do {
+		signal_number = 0;
+		(void)sigwait(signals, &signal_number);
+	} while (signal_number == SIGHUP);
+}
+
+static void listen_address(
+    const struct config *config, const struct server *server, char ret_address[static 320])
+{
+	struct url url = {.port = URL_DEFAULT_PORT};
+
+	if (config->listen) {
+		(void)snprintf(ret_address, 320, "%s", config->listen);
+		return;
+	}
+
+	(void)url_parse(authority_url(server->authority), &url);
+	(void)snprintf(ret_address, 320, ":%s", url.port);
+}
+
+static void warn(const struct home *home, size_t torn_bytes)
+{
+	(void)home;
+	if (torn_bytes > 0)
+		(void)fprintf(stderr,
+		    PROGRAM_NAME ": " AUDIT_FILE
+		                 ": the last line was cut off by a crash; removed %zu "
+		                 "bytes of it\n",
+		    torn_bytes);
+	if (!secret_memory_locked())
+		(void)fprintf(stderr,
+		    PROGRAM_NAME ": memory: cannot be locked, so values may reach swap; raise "
+		                 "RLIMIT_MEMLOCK\n");
+}
+
+static int serve(const struct config *config, struct home *home, struct fault *fault)
+{
+	char address[320], url[320];
+	struct listener *listener;
+	sigset_t signals;
+	int r;
+
+	signals_block(&signals);
+	listen_address(config, &home->server, address);
+	r = listener_start(&home->server, address, &listener, url, fault);
+	if (r < 0)
+		return r;
+
+	(void)printf("listening on %s\n", url);
+	(void)fflush(stdout);
+	signals_wait(&signals);
+	listener_stop(listener, DRAIN_MS);
+	return 0;
+}
+
+int command_serve(const struct command *command, int argc, char *argv[])
+{
+	struct config config;
+	struct fault fault = {0};
+	struct home home;
+	size_t torn_bytes;
+	int r, exit_code = config_parse(command, argc, argv, &config);
+
+	if (exit_code >= 0)
+		return exit_code;
+	if (home_open(&config, HOME_SERVE, &home, &torn_bytes, &fault) < 0) {
+		complain(&fault);
+		return err_exit_code(fault.err);
+	}
+
+	warn(&home, torn_bytes);
+	r = serve(&config, &home, &fault);
+	if (r < 0)
+		complain(&fault);
+	home_close(&home);
+	return r < 0 ? err_exit_code(fault.err) : 0;
+}

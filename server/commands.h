@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_COMMANDS_H
+#define TACIT_SERVER_COMMANDS_H
+
+#include "tacit/options.h"
+
+/* The subcommands, one file each: command_init.c, command_serve.c, command_check.c. */
+#define PROGRAM_NAME "tacit-server"
+
+extern const struct option_row command_init_options[];
+extern const struct option_row command_serve_options[];
+extern const struct option_row command_check_options[];
+
+int command_init(const struct command *command, int argc, char *argv[]);
+int command_serve(const struct command *command, int argc, char *argv[]);
+int command_check(const struct command *command, int argc, char *argv[]);
+
+/* No core dumps, no tracing, no memory to be read by others; in process.c. */
+void process_harden(void);
+
+#endif

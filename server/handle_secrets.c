@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers.h"
+
+#define LIST_LIMIT_MAX 1000
+
+static int number_parse(const char *text, uint64_t max, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (!text[0])
+		return -TACIT_E_MALFORMED;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -TACIT_E_MALFORMED;
+		number = number * 10 + (uint64_t)(*text - '0');
+		if (number > max)
+			return -TACIT_E_MALFORMED;
+	}
+
+	*ret_number = number;
+	return 0;
+}
+
+static int set_mode(struct json *json, mode_t mode)
+{
+	char text[8];
+
+	(void)snprintf(text, sizeof(text), "%04o", (unsigned)mode);
+	return json_set_text(json, "mode", text);
+}
+
+static void set_etag(struct exchange *exchange, uint32_t version)
+{
+	(void)snprintf(
+	    exchange->response->etag, sizeof(exchange->response->etag), "\"v%u\"", version);
+}
+
+/* Everything about a secret but its value. */
+static struct json *entry_describe(const struct secret_entry *entry, uint32_t number)
+{
+	const struct secret_version *version = secret_entry_version(entry, number);
+	struct json *json = json_new_object();
+
+	if (json && json_set_text(json, "name", entry->name) == 0 &&
+	    json_set_int(json, "version", number) == 0 &&
+	    json_set_time(json, "created", version ? version->created : 0) == 0 &&
+	    json_set_int(json, "size", version ? version->size : 0) == 0 &&
+	    json_set_text(json, "file", entry->file) == 0 &&
+	    json_set_text(json, "env", entry->env) == 0 && set_mode(json, entry->mode) == 0)
+		return json;
+
+	json_free(json);
+	return NULL;
+}
+
+static int list_fill(
+    struct exchange *exchange, struct json *list, struct json *answer, size_t limit)
+{
+	const struct secrets *secrets = exchange->server->secrets;
+	const char *prefix = exchange->request->prefix ? exchange->request->prefix : "";
+	const char *after = exchange->request->after;
+	const char *start = after && strcmp(after, prefix) > 0 ? after : prefix;
+	const char *last = NULL;
+
+	for (size_t i = secrets_lower_bound(secrets, start); i < secrets_count(secrets); i++) {
+		const struct secret_entry *entry = secrets_at(secrets, i);
+
+		if (strncmp(entry->name, prefix, strlen(prefix)) != 0)
+			break;
+		if (entry->deleted || (after && strcmp(entry->name, after) <= 0) ||
+		    !exchange_allows(exchange, ACTION_LIST, entry->name))
+			continue;
+		if (json_count(list) == limit)
+			return json_set_text(answer, "next", last);
+		if (json_append(list, entry_describe(entry, entry->current)) < 0)
+			return -ENOMEM;
+		last = entry->name;
+	}
+
+	return 0;
+}
+
+int handle_secret_list(struct exchange *exchange)
+{
+	cleanup_json struct json *answer = json_new_object();
+	struct json *list = json_new_array();
+	uint64_t limit = LIST_LIMIT_MAX;
+	int r = 0;
+
+	if (!answer || json_set(answer, "secrets", list) < 0)
+		return -ENOMEM;
+	if (exchange->request->limit)
+		r = number_parse(exchange->request->limit, LIST_LIMIT_MAX, &limit);
+	if (r < 0 || limit == 0) {
+		exchange->detail = "limit is a number from 1 to 1000";
+		return -TACIT_E_MALFORMED;
+	}
+
+	r = exchange_audit_subject(exchange, 200, exchange->request->prefix);
+	if (r == 0)
+		r = list_fill(exchange, list, answer, limit);
+
+	return r < 0 ? r : exchange_answer_json(exchange, 200, answer);
+}
+
+static int secret_answer_json(struct exchange *exchange, const struct secret_entry *entry,
+    uint32_t number, const struct secret *value)
+{
+	cleanup_json struct json *json = entry_describe(entry, number);
+	cleanup_secret struct secret *head = NULL;
+	struct secret *body;
+	int r = json ? json_print(json, &head) : -ENOMEM;
+
+	if (r < 0 || secret_new(secret_len(head) + secret_len(value) * 4 / 3 + 32, &body) < 0)
+		return -ENOMEM;
+
+	/* The value is spliced in behind the rest, so that it never goes through a JSON tree. */
+	exchange->response->body = body;
+	exchange->response->status = 200;
+	exchange->response->content_type = PROTO_TYPE_JSON;
+	if (secret_append(body, secret_bytes(head), secret_len(head) - 1) < 0 ||
+	    secret_append_text(body, ",\"value\":\"") < 0 ||
+	    secret_append_base64(body, secret_bytes(value), secret_len(value)) < 0)
+		return -ENOMEM;
+
+	return secret_append_text(body, "\"}");
+}
+
+static bool wants_json(const struct request *request)
+{
+	return request->accept &&
+	       !strncmp(request->accept, PROTO_TYPE_JSON, strlen(PROTO_TYPE_JSON));
+}
+
+int handle_secret_get(struct exchange *exchange)
+{
+	struct secrets *secrets = exchange->server->secrets;
+	const struct secret_entry *entry = secrets_find(secrets, exchange->name, false);
+	cleanup_secret struct secret *value = NULL;
+	uint64_t number = 0;
+	int r;
+
+	if (exchange->request->version &&
+	    number_parse(exchange->request->version, UINT32_MAX, &number) < 0) {
+		exchange->detail = "version is a number";
+		return -TACIT_E_MALFORMED;
+	}
+	if (!entry)
+		return -TACIT_E_NOT_FOUND;
+	if (number == 0)
+		number = entry->current;
+
+	if (!secret_entry_version(entry, (uint32_t)number))
+		return -TACIT_E_NOT_FOUND;
+	r = exchange_audit_name(exchange, 200, entry->name, (uint32_t)number);
+	if (r == 0)
+		r = secrets_open_value(secrets, entry, (uint32_t)number, &value);
+	if (r < 0)
+		return r;
+
+	set_etag(exchange, (uint32_t)number);
+	if (wants_json(exchange->request))
+		return secret_answer_json(exchange, entry, (uint32_t)number, value);
+
+	exchange->response->status = 200;
+	exchange->response->content_type = PROTO_TYPE_BYTES;
+	exchange->response->body = secret_take(&value);
+	return 0;
+}
+
+/* `If-None-Match: *` means that it must not exist, `If-Match: "v4"` that it must be just so. */
+static int put_check_conditions(const struct exchange *exchange, const struct secret_entry *entry)
+{
+	const struct request *request = exchange->request;
+	char etag[32];
+
+	if (request->if_none_match)
+		return strcmp(request->if_none_match, "*") != 0 ? -TACIT_E_MALFORMED
+		       : entry                                  ? -TACIT_E_PRECONDITION
+		                                                : 0;
+	if (!request->if_match)
+		return 0;
+	if (!entry)
+		return -TACIT_E_PRECONDITION;
+	if (!strcmp(request->if_match, "*"))
+		return 0;
+
+	(void)snprintf(etag, sizeof(etag), "\"v%u\"", entry->current);
+	return strcmp(request->if_match, etag) != 0 ? -TACIT_E_PRECONDITION : 0;
+}
+
+static int answer_version(struct exchange *exchange, int status, uint32_t version)
+{
+	cleanup_json struct json *json = json_new_object();
+
+	if (!json || json_set_text(json, "name", exchange->name) < 0 ||
+	    json_set_int(json, "version", version) < 0)
+		return -ENOMEM;
+
+	set_etag(exchange, version);
+	return exchange_answer_json(exchange, status, json);
+}
+
+int handle_secret_put(struct exchange *exchange)
+{
+	struct secrets *secrets = exchange->server->secrets;
+	const struct request *request = exchange->request;
+	const struct secret_entry *entry = secrets_find(secrets, exchange->name, false);
+	const struct secret_metadata metadata = {
+	    .file = request->file, .env = request->env, .mode = request->mode};
+	int status = entry ? 200 : 201;
+	int r = put_check_conditions(exchange, entry);
+
+	if (r == 0)
+		r = secret_metadata_check(&metadata);
+	if (r == 0 && secret_len(request->body) > PROTO_VALUE_MAX_BYTES)
+		r = -TACIT_E_TOO_LARGE;
+	if (r == 0)
+		r = exchange_audit_name(exchange, status, exchange->name, 0);
+	if (r == 0)
+		r = secrets_put(secrets, exchange->name, request->body, &metadata, &entry);
+
+	return r < 0 ? r : answer_version(exchange, status, entry->current);
+}
+
+int handle_secret_delete(struct exchange *exchange)
+{
+	struct secrets *secrets = exchange->server->secrets;
+	const struct secret_entry *entry = secrets_find(secrets, exchange->name, false);
+	int r = entry ? put_check_conditions(exchange, entry) : -TACIT_E_NOT_FOUND;
+
+	if (r == 0)
+		r = exchange_audit_name(exchange, 204, exchange->name, 0);
+	if (r == 0)
+		r = secrets_delete(secrets, exchange->name);
+
+	return r < 0 ? r : exchange_answer_empty(exchange);
+}
+
+static const char *version_state_text(
+    const struct secret_entry *entry, const struct secret_version *version)
+{
+	if (version->state == VERSION_DESTROYED)
+		return "destroyed";
+
+	return version->number == entry->current && !entry->deleted ? "current" : "kept";
+}
+
+static struct json *version_describe(
+    const struct secret_entry *entry, const struct secret_version *version)
+{
+	struct json *json = json_new_object();
+
+	if (json && json_set_int(json, "version", version->number) == 0 &&
+	    json_set_time(json, "created", version->created) == 0 &&
+	    json_set_int(json, "size", version->size) == 0 &&
+	    json_set_text(json, "state", version_state_text(entry, version)) == 0)
+		return json;
+
+	json_free(json);
+	return NULL;
+}
+
+int handle_versions_get(struct exchange *exchange)
+{
+	/* Deleted secrets too: this is where one finds what can be rolled back to. */
+	const struct secret_entry *entry =
+	    secrets_find(exchange->server->secrets, exchange->name, true);
+	cleanup_json struct json *answer = json_new_object();
+	struct json *list = json_new_array();
+	int r;
+
+	if (!answer || json_set(answer, "versions", list) < 0 ||
+	    json_set_text(answer, "name", exchange->name) < 0)
+		return -ENOMEM;
+	if (!entry)
+		return -TACIT_E_NOT_FOUND;
+
+	r = exchange_audit_name(exchange, 200, exchange->name, 0);
+	for (size_t i = 0; r == 0 && i < entry->versions_count; i++)
+		r = json_append(list, version_describe(entry, &entry->versions[i]));
+
+	return r < 0 ? r : exchange_answer_json(exchange, 200, answer);
+}
+
+/* The member "version" of the body; 0 when there is no body, or no such member. */
+static int body_version(struct exchange *exchange, uint32_t *ret_version)
+{
+	static const char *const keys[] = {"version", NULL};
+	cleanup_json struct json *json = NULL;
+	int64_t version = 0;
+	int r;
+
+	*ret_version = 0;
+	if (secret_len(exchange->request->body) == 0)
+		return 0;
+	r = exchange_parse_body(exchange, keys, &json);
+	if (r == 0)
+		r = json_int_at(json, "version", &version);
+	if (r == -TACIT_E_NOT_FOUND)
+		return 0;
+	if (r == 0 && (version < 1 || version > UINT32_MAX)) {
+		exchange->detail = "version is a number from 1";
+		r = -TACIT_E_MALFORMED;
+	}
+	if (r == 0)
+		*ret_version = (uint32_t)version;
+	return r;
+}
+
+int handle_rollback(struct exchange *exchange)
+{
+	uint32_t version;
+	int r = body_version(exchange, &version);
+
+	if (r == 0 && version == 0) {
+		exchange->detail = "which version? {\"version\":N}";
+		r = -TACIT_E_MALFORMED;
+	}
+	if (r == 0)
+		r = exchange_audit_name(exchange, 200, exchange->name, version);
+	if (r == 0)
+		r = secrets_rollback(exchange->server->secrets, exchange->name, version);
+
+	return r < 0 ? r : answer_version(exchange, 200, version);
+}
+
+int handle_destroy(struct exchange *exchange)
+{
+	uint32_t version;
+	int r = body_version(exchange, &version);
+
+	if (r == 0)
+		r = exchange_audit_name(exchange, 204, exchange->name, version);
+	if (r == 0)
+		r = secrets_destroy(exchange->server->secrets, exchange->name, version);
+	if (r == -TACIT_E_CONFLICT)
+		exchange->detail = "this is the current version: put another one first, or delete";
+
+	return r < 0 ? r : exchange_answer_empty(exchange);
+}
+
+static int answer_metadata(struct exchange *exchange, const struct secret_entry *entry)
+{
+	cleanup_json struct json *json = entry_describe(entry, entry->current);
+
+	if (!json || json_set_bool(json, "deleted", entry->deleted) < 0)
+		return -ENOMEM;
+
+	set_etag(exchange, entry->current);
+	return exchange_answer_json(exchange, 200, json);
+}
+
+int handle_metadata_get(struct exchange *exchange)
+{
+	const struct secret_entry *entry =
+	    secrets_find(exchange->server->secrets, exchange->name, true);
+	int r = entry ? exchange_audit_name(exchange, 200, exchange->name, 0) : -TACIT_E_NOT_FOUND;
+
+	return r < 0 ? r : answer_metadata(exchange, entry);
+}
+
+int handle_metadata_put(struct exchange *exchange)
+{
+	static const char *const keys[] = {"file", "env", "mode", NULL};
+	struct secrets *secrets = exchange->server->secrets;
+	cleanup_json struct json *json = NULL;
+	struct secret_metadata metadata;
+	int r = exchange_parse_body(exchange, keys, &json);
+
+	if (r < 0)
+		return r;
+	if (!secrets_find(secrets, exchange->name, false))
+		return -TACIT_E_NOT_FOUND;
+
+	metadata = (struct secret_metadata){
+	    .file = json_text_at(json, "file"),
+	    .env = json_text_at(json, "env"),
+	    .mode = json_text_at(json, "mode"),
+	};
+	r = secret_metadata_check(&metadata);
+	if (r == 0)
+		r = exchange_audit_name(exchange, 200, exchange->name, 0);
+	if (r == 0)
+		r = secrets_set_metadata(secrets, exchange->name, &metadata);
+
+	return r < 0 ? r : answer_metadata(exchange, secrets_find(secrets, exchange->name, true));
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_HANDLERS_H
+#define TACIT_SERVER_HANDLERS_H
+
+#include "route.h"
+#include "tacit/json.h"
+
+/*
+ * The handlers behind the table in route.c, one group to a file: handle_secrets.c,
+ * handle_clients.c, handle_bundle.c. By the time a handler runs the caller has been identified and,
+ * for the name in the path, allowed.
+ */
+struct exchange {
+	struct server *server;
+	struct request *request;
+	struct response *response;
+	const struct client *client; /* the caller; NULL on open routes */
+	const char *name;            /* of the path; NULL where the route has none */
+	const char *event;           /* what the audit log calls this */
+	const char *detail;          /* handlers may say more than the error's text; NULL */
+};
+
+/* 0, or the error that is answered. */
+typedef int exchange_handler(struct exchange *exchange);
+
+exchange_handler handle_health, handle_ca;
+exchange_handler handle_bundle;
+exchange_handler handle_secret_list, handle_secret_get, handle_secret_put, handle_secret_delete;
+exchange_handler handle_versions_get, handle_rollback, handle_destroy;
+exchange_handler handle_metadata_get, handle_metadata_put;
+exchange_handler handle_client_list, handle_client_get, handle_client_put, handle_client_delete;
+exchange_handler handle_client_revoke;
+exchange_handler handle_grants_get, handle_grants_put, handle_grants_delete;
+
+/* Whether the caller may do this to `name`. */
+bool exchange_allows(const struct exchange *exchange, enum action action, const char *name);
+
+/*
+ * Writes the audit line of this exchange; -TACIT_E_AUDIT_UNAVAILABLE, and then nothing may be
+ * answered but that. Called before a value is opened and before a change is made.
+ */
+int exchange_audit(struct exchange *exchange, int status, const char *subject,
+    const struct audit_secret *secrets, size_t count);
+
+/* For the many that concern one secret, or none. */
+int exchange_audit_name(struct exchange *exchange, int status, const char *name, uint32_t version);
+int exchange_audit_subject(struct exchange *exchange, int status, const char *subject);
+
+/* Parses the body as a JSON object with no other keys than these. -TACIT_E_MALFORMED. */
+int exchange_parse_body(
+    struct exchange *exchange, const char *const keys[], struct json **ret_json);
+
+/* Answers with a document, or with nothing (204). */
+int exchange_answer_json(struct exchange *exchange, int status, const struct json *json);
+int exchange_answer_empty(struct exchange *exchange);
+
+/* Adds a time as RFC 3339 text in UTC, "2026-11-24T06:10:08Z". */
+int json_set_time(struct json *json, const char *key, int64_t seconds);
+
+#endif

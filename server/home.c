@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "home.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tacit/fd.h"
+
+#define ADMIN_LIFETIME_S (3650LL * 86400)
+
+static const char admin_name[] = "admin";
+
+static void path_of(
+    const struct config *config, const char *file, char ret_path[static PATH_MAX + 32])
+{
+	(void)snprintf(ret_path, PATH_MAX + 32, "%s/%s", config->dir, file);
+}
+
+static int dir_open(const struct config *config, struct fault *fault)
+{
+	int fd = open(config->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? fault_set(fault, -errno, "%s", config->dir) : fd;
+}
+
+/* Keys lie in here: nobody else may so much as look in. */
+static int dir_check(int dirfd, const struct config *config, struct fault *fault)
+{
+	struct stat status;
+
+	if (fstat(dirfd, &status) < 0)
+		return fault_set(fault, -errno, "%s", config->dir);
+	if ((status.st_uid != geteuid() && geteuid() != 0) || (status.st_mode & 077) != 0)
+		return fault_set_why(fault, -TACIT_E_INSECURE_DIR,
+		    "other users can reach into it; chmod 0700 it", "%s", config->dir);
+
+	return 0;
+}
+
+static bool dir_is_empty(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool empty = dir != NULL;
+
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			empty = false;
+	if (dir)
+		(void)closedir(dir);
+	return empty;
+}
+
+static int lock_take(int dirfd, struct fault *fault)
+{
+	cleanup_fd int fd =
+	    openat(dirfd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return fault_set(
+		    fault, errno == EROFS ? -TACIT_E_STORE_READ_ONLY : -errno, LOCK_FILE);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return fault_set(
+		    fault, errno == EWOULDBLOCK ? -TACIT_E_STORE_LOCKED : -errno, LOCK_FILE);
+
+	return fd_take(&fd);
+}
+
+/* Takes `vault` over in any case; the other parts hold on to it. */
+static int server_assemble(struct server *server, struct vault *vault, struct fault *fault)
+{
+	int r;
+
+	(void)pthread_mutex_init(&server->mutex, NULL);
+	server->vault = vault;
+	r = server->authority ? 0 : authority_load(vault, &server->authority, fault);
+	if (r == 0)
+		r = secrets_load(vault, &server->secrets, fault);
+	if (r == 0)
+		r = clients_load(vault, &server->clients, fault);
+	return r;
+}
+
+static void server_disassemble(struct server *server)
+{
+	audit_close(server->audit);
+	clients_free(server->clients);
+	secrets_free(server->secrets);
+	authority_free(server->authority);
+	vault_close(server->vault);
+	*server = (struct server){0};
+}
+
+static int vault_begin(
+    int dirfd, const struct config *config, struct vault **ret_vault, struct fault *fault)
+{
+	char path[PATH_MAX + 32];
+	struct store *store;
+	struct keys *keys;
+	int r;
+
+	path_of(config, STORE_FILE, path);
+	r = keys_create(dirfd, &config->key_source, &keys, fault);
+	if (r < 0)
+		return r;
+	r = store_open(path, STORE_CREATE, &store, fault);
+	if (r < 0) {
+		keys_free(keys);
+		return r;
+	}
+
+	r = vault_create(store, keys, ret_vault);
+	return r < 0 ? fault_set(fault, r, "%s", path) : 0;
+}
+
+static int admin_create(int dirfd, struct server *server, struct fault *fault)
+{
+	int64_t not_after = time(NULL) + ADMIN_LIFETIME_S;
+	cleanup_secret struct secret *pem = NULL;
+	int r = clients_put(server->clients, admin_name, ROLE_ADMIN, not_after);
+
+	if (r == 0)
+		r = authority_new_identity(server->authority, admin_name,
+		    clients_find(server->clients, admin_name)->generation, not_after, &pem);
+	if (r == 0)
+		r = fd_create_file(dirfd, ADMIN_FILE, 0400, secret_bytes(pem), secret_len(pem));
+
+	return r < 0 ? fault_set(fault, r, ADMIN_FILE) : 0;
+}
+
+static int home_fill(int dirfd, const struct config *config, struct fault *fault)
+{
+	struct server server = {0};
+	struct vault *vault;
+	int r = vault_begin(dirfd, config, &vault, fault);
+
+	if (r < 0)
+		return r;
+
+	r = authority_create(
+	    vault, config->url, config->san, config->san_count, &server.authority, fault);
+	if (r < 0) {
+		vault_close(vault);
+		return r;
+	}
+	r = server_assemble(&server, vault, fault);
+	if (r == 0)
+		r = audit_create(dirfd, vault_keys(vault), fault);
+	if (r == 0)
+		r = admin_create(dirfd, &server, fault);
+	server_disassemble(&server);
+	return r;
+}
+
+/* Only what init itself has made: a key file from elsewhere stays where it is. */
+static void home_remove(int dirfd, const struct config *config, bool dir_is_ours)
+{
+	static const char *const files[] = {SEAL_FILE, MASTER_KEY_FILE, STORE_FILE,
+	    STORE_FILE "-wal", STORE_FILE "-shm", AUDIT_FILE, ADMIN_FILE, LOCK_FILE};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		(void)unlinkat(dirfd, files[i], 0);
+	if (dir_is_ours)
+		(void)rmdir(config->dir);
+}
+
+int home_create(const struct config *config, struct fault *fault)
+{
+	mode_t saved_umask = umask(0077);
+	bool dir_is_ours = mkdir(config->dir, 0700) == 0;
+	cleanup_fd int dirfd = -1;
+	int r = dir_is_ours || errno == EEXIST ? 0 : fault_set(fault, -errno, "%s", config->dir);
+
+	if (r == 0) {
+		dirfd = dir_open(config, fault);
+		r = dirfd < 0 ? dirfd : 0;
+	}
+	if (r == 0 && !dir_is_empty(dirfd))
+		r = fault_set_why(fault, -ENOTEMPTY, "not empty; a new store needs a new directory",
+		    "%s", config->dir);
+	if (r == 0) {
+		r = dir_check(dirfd, config, fault);
+		if (r == 0)
+			r = home_fill(dirfd, config, fault);
+		if (r < 0)
+			home_remove(dirfd, config, dir_is_ours);
+	}
+	(void)umask(saved_umask);
+	return r;
+}
+
+static int vault_reopen(int dirfd, const struct config *config, enum home_use use,
+    struct vault **ret_vault, struct fault *fault)
+{
+	char path[PATH_MAX + 32];
+	struct store *store;
+	struct keys *keys;
+	int r = keys_open(dirfd, &config->key_source, &keys, fault);
+
+	if (r < 0)
+		return r;
+
+	path_of(config, STORE_FILE, path);
+	r = store_open(path, use == HOME_SERVE ? STORE_WRITE : STORE_READ_ONLY, &store, fault);
+	if (r < 0) {
+		keys_free(keys);
+		return r;
+	}
+
+	return vault_open(store, keys, ret_vault, fault);
+}
+
+static int home_load(const struct config *config, enum home_use use, struct home *home,
+    size_t *ret_torn_bytes, struct fault *fault)
+{
+	struct vault *vault;
+	int r = vault_reopen(home->dirfd, config, use, &vault, fault);
+
+	if (r == 0)
+		r = server_assemble(&home->server, vault, fault);
+	if (r == 0 && use == HOME_SERVE)
+		r = audit_open(
+		    home->dirfd, vault_keys(vault), &home->server.audit, ret_torn_bytes, fault);
+
+	return r;
+}
+
+int home_open(const struct config *config, enum home_use use, struct home *ret_home,
+    size_t *ret_torn_bytes, struct fault *fault)
+{
+	struct home home = {.dirfd = dir_open(config, fault), .lock_fd = -1};
+	int r = home.dirfd < 0 ? home.dirfd : dir_check(home.dirfd, config, fault);
+
+	*ret_torn_bytes = 0;
+	if (r == 0 && use == HOME_SERVE) {
+		home.lock_fd = lock_take(home.dirfd, fault);
+		r = home.lock_fd < 0 ? home.lock_fd : 0;
+	}
+	if (r == 0)
+		r = home_load(config, use, &home, ret_torn_bytes, fault);
+	if (r < 0) {
+		home_close(&home);
+		return r;
+	}
+
+	*ret_home = home;
+	return 0;
+}
+
+void home_close(struct home *home)
+{
+	server_disassemble(&home->server);
+	fd_cleanup(&home->lock_fd);
+	fd_cleanup(&home->dirfd);
+}

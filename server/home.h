@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_HOME_H
+#define TACIT_SERVER_HOME_H
+
+#include "config.h"
+#include "route.h"
+#include "tacit/err.h"
+
+/*
+ * The server's directory: seal.json, store.db, audit.log, lock, admin.pem. Opening it puts a
+ * struct server together; the order of locks and checks is decided here, once for all commands.
+ */
+struct home {
+	int dirfd;
+	int lock_fd; /* held while we write; -1 */
+	struct server server;
+};
+
+enum home_use {
+	HOME_SERVE, /* the only writer */
+	HOME_CHECK, /* reads only; a server may be running beside */
+};
+
+#define STORE_FILE "store.db"
+#define LOCK_FILE  "lock"
+#define ADMIN_FILE "admin.pem"
+
+/*
+ * Makes a new directory (or takes an empty one) and everything in it; `admin.pem` holds an
+ * identity with the admin role. Whatever was made is removed again on failure.
+ */
+int home_create(const struct config *config, struct fault *fault);
+
+/*
+ * Opens one. -TACIT_E_STORE_LOCKED when another process serves it, -TACIT_E_INSECURE_DIR when
+ * others may write to it, and what the parts return. *ret_torn_bytes: see audit_open().
+ */
+int home_open(const struct config *config, enum home_use use, struct home *ret_home,
+    size_t *ret_torn_bytes, struct fault *fault);
+void home_close(struct home *home);
+
+#endif

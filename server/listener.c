@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: MIT */
+#include "listener.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "socket.h"
+#include "tacit/deadline.h"
+#include "tacit/fd.h"
+
+struct listener {
+	struct server *server;
+	struct MHD_Daemon *daemon;
+	gnutls_certificate_credentials_t credentials;
+	gnutls_datum_t ticket_key;
+
+	pthread_mutex_t mutex; /* guards the list of connections */
+	struct connection *connections;
+	pthread_t reaper;
+	bool reaper_runs;
+	atomic_bool stopping;
+	atomic_int requests_under_way;
+	atomic_uint_fast64_t next_request;
+};
+
+struct connection {
+	struct listener *listener;
+	struct connection *previous, *next;
+	int fd;
+	gnutls_session_t session;
+	char peer[ADDRESS_TEXT_BYTES];
+	atomic_llong progress_s; /* when it was made, or completed a request */
+	bool identified;         /* whether `identity` has been looked for */
+	bool accepted;           /* whether it has been found */
+	struct certificate_identity identity;
+};
+
+/* One request on its way in. */
+struct arrival {
+	struct connection *connection;
+	struct secret *body;
+	int refusal; /* a negative error that is answered without asking the routes */
+};
+
+static int64_t now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
+}
+
+/*
+ * TLS. libmicrohttpd would only request a certificate; everything here is set on the session
+ * before its handshake, so that a peer without one never reaches the HTTP parser.
+ */
+static int session_require_certificate(const struct listener *listener, gnutls_session_t session)
+{
+	static gnutls_typed_vdata_st purpose = {
+	    .type = GNUTLS_DT_KEY_PURPOSE_OID,
+	    .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT,
+	};
+
+	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, listener->credentials) < 0 ||
+	    gnutls_session_ticket_enable_server(session, &listener->ticket_key) < 0)
+		return -TACIT_E_INTERNAL;
+
+	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+	gnutls_session_set_verify_cert2(session, &purpose, 1, 0);
+	return 0;
+}
+
+static int credentials_make(struct listener *listener)
+{
+	const struct authority *authority = listener->server->authority;
+	const struct secret *key = authority_server_key(authority);
+	const char *certificate = authority_server_pem(authority);
+	const char *ca = authority_ca_pem(authority);
+	const gnutls_datum_t key_text = {
+	    (unsigned char *)(uintptr_t)secret_bytes(key), (unsigned)secret_len(key)};
+	const gnutls_datum_t certificate_text = {
+	    (unsigned char *)(uintptr_t)certificate, (unsigned)strlen(certificate)};
+	const gnutls_datum_t ca_text = {(unsigned char *)(uintptr_t)ca, (unsigned)strlen(ca)};
+
+	if (gnutls_certificate_allocate_credentials(&listener->credentials) < 0 ||
+	    gnutls_certificate_set_x509_key_mem2(listener->credentials, &certificate_text,
+	        &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) < 0 ||
+	    gnutls_certificate_set_x509_trust_mem(
+	        listener->credentials, &ca_text, GNUTLS_X509_FMT_PEM) < 0 ||
+	    gnutls_session_ticket_key_generate(&listener->ticket_key) < 0)
+		return -TACIT_E_INTERNAL;
+
+	return 0;
+}
+
+/* Reads the peer's certificate once for each connection; a resumed session has it too. */
+static const struct certificate_identity *connection_identity(struct connection *connection)
+{
+	unsigned count = 0;
+	const gnutls_datum_t *certificates;
+
+	if (!connection->identified) {
+		connection->identified = true;
+		certificates = gnutls_certificate_get_peers(connection->session, &count);
+		connection->accepted =
+		    certificates && count > 0 &&
+		    authority_read_client(connection->listener->server->authority,
+		        certificates[0].data, certificates[0].size, &connection->identity) == 0;
+	}
+
+	return connection->accepted ? &connection->identity : NULL;
+}
+
+static void connection_list(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+
+	(void)pthread_mutex_lock(&listener->mutex);
+	connection->next = listener->connections;
+	if (connection->next)
+		connection->next->previous = connection;
+	listener->connections = connection;
+	(void)pthread_mutex_unlock(&listener->mutex);
+}
+
+static void connection_unlist(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+
+	(void)pthread_mutex_lock(&listener->mutex);
+	if (connection->previous)
+		connection->previous->next = connection->next;
+	else
+		listener->connections = connection->next;
+	if (connection->next)
+		connection->next->previous = connection->previous;
+	(void)pthread_mutex_unlock(&listener->mutex);
+}
+
+static struct connection *connection_new(
+    struct listener *listener, struct MHD_Connection *mhd_connection)
+{
+	const union MHD_ConnectionInfo *fd =
+	    MHD_get_connection_info(mhd_connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *session =
+	    MHD_get_connection_info(mhd_connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	const union MHD_ConnectionInfo *address =
+	    MHD_get_connection_info(mhd_connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!fd || !session || !address || !connection) {
+		free(connection);
+		return NULL;
+	}
+
+	connection->listener = listener;
+	connection->fd = fd->connect_fd;
+	connection->session = session->tls_session;
+	connection->progress_s = now_s();
+	socket_address_text(address->client_addr,
+	    address->client_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+	                                               : sizeof(struct sockaddr_in6),
+	    connection->peer, sizeof(connection->peer));
+	return connection;
+}
+
+/* The hook that libmicrohttpd runs when a connection was accepted, and when it is gone. */
+static void on_connection(void *context, struct MHD_Connection *mhd_connection,
+    void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *listener = context;
+	struct connection *connection = *socket_context;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (connection) {
+			connection_unlist(connection);
+			free(connection);
+		}
+		*socket_context = NULL;
+		return;
+	}
+
+	connection = connection_new(listener, mhd_connection);
+	if (!connection)
+		return; /* on_request closes a connection that has no context */
+	if (session_require_certificate(listener, connection->session) < 0) {
+		free(connection);
+		return;
+	}
+	connection_list(connection);
+	*socket_context = connection;
+}
+
+/*
+ * Each byte that trickles in resets libmicrohttpd's timer. What does not get anything done is
+ * closed here, by age: shutdown(2) wakes its thread, which then cleans up as for any closed peer.
+ */
+static void *reap_connections(void *context)
+{
+	struct listener *listener = context;
+
+	while (!atomic_load(&listener->stopping)) {
+		int64_t oldest = now_s() - LISTENER_PATIENCE_S;
+
+		(void)pthread_mutex_lock(&listener->mutex);
+		for (struct connection *at = listener->connections; at; at = at->next)
+			if (atomic_load(&at->progress_s) < oldest)
+				(void)shutdown(at->fd, SHUT_RDWR);
+		(void)pthread_mutex_unlock(&listener->mutex);
+		(void)usleep(250000);
+	}
+
+	return NULL;
+}
+
+/*
+ * What libmicrohttpd lets through but a front end might read differently, which is how requests
+ * are smuggled: refused.
+ */
+struct header_census {
+	unsigned content_lengths, hosts, transfer_encodings;
+};
+
+static enum MHD_Result count_header(
+    void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct header_census *census = context;
+
+	(void)kind;
+	(void)value;
+	census->content_lengths += !strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	census->hosts += !strcasecmp(key, MHD_HTTP_HEADER_HOST);
+	census->transfer_encodings += !strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+	return MHD_YES;
+}
+
+static int content_length(struct MHD_Connection *mhd_connection, size_t *ret_len)
+{
+	const char *text = MHD_lookup_connection_value(
+	    mhd_connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	char *end;
+
+	*ret_len = 0;
+	if (!text)
+		return 0;
+	if (strlen(text) > 18 || strspn(text, "0123456789") != strlen(text) || !text[0])
+		return -TACIT_E_MALFORMED;
+
+	*ret_len = strtoull(text, &end, 10);
+	return 0;
+}
+
+static int request_judge(struct MHD_Connection *mhd_connection, const char *method,
+    const char *path, const char *version)
+{
+	struct header_census census = {0};
+	size_t len;
+
+	(void)MHD_get_connection_values(mhd_connection, MHD_HEADER_KIND, count_header, &census);
+	if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 || census.transfer_encodings > 0 ||
+	    census.content_lengths > 1 || census.hosts != 1 ||
+	    strlen(path) >= PROTO_PATH_MAX_BYTES || content_length(mhd_connection, &len) < 0)
+		return -TACIT_E_MALFORMED;
+	if (len > 0 && len > route_body_max(method, path))
+		return -TACIT_E_TOO_LARGE;
+
+	return 0;
+}
+
+/* Which header or query parameter fills which member of the request. */
+static const struct {
+	enum MHD_ValueKind kind;
+	const char *name;
+	size_t offset;
+} request_members[] = {
+    {MHD_HEADER_KIND, "Accept", offsetof(struct request, accept)},
+    {MHD_HEADER_KIND, "If-Match", offsetof(struct request, if_match)},
+    {MHD_HEADER_KIND, "If-None-Match", offsetof(struct request, if_none_match)},
+    {MHD_GET_ARGUMENT_KIND, "prefix", offsetof(struct request, prefix)},
+    {MHD_GET_ARGUMENT_KIND, "after", offsetof(struct request, after)},
+    {MHD_GET_ARGUMENT_KIND, "limit", offsetof(struct request, limit)},
+    {MHD_GET_ARGUMENT_KIND, "version", offsetof(struct request, version)},
+    {MHD_GET_ARGUMENT_KIND, "file", offsetof(struct request, file)},
+    {MHD_GET_ARGUMENT_KIND, "env", offsetof(struct request, env)},
+    {MHD_GET_ARGUMENT_KIND, "mode", offsetof(struct request, mode)},
+    {MHD_GET_ARGUMENT_KIND, "pattern", offsetof(struct request, pattern)},
+};
+
+struct member_fill {
+	struct request *request;
+};
+
+static enum MHD_Result fill_member(
+    void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	const struct member_fill *fill = context;
+
+	for (size_t i = 0; i < sizeof(request_members) / sizeof(request_members[0]); i++)
+		if (request_members[i].kind == kind && !strcasecmp(request_members[i].name, key))
+			*(const char **)(void *)((char *)fill->request +
+			                         request_members[i].offset) = value ? value : "";
+
+	return MHD_YES;
+}
+
+static void request_fill(
+    struct request *request, struct MHD_Connection *mhd_connection, struct connection *connection)
+{
+	struct member_fill fill = {.request = request};
+	struct listener *listener = connection->listener;
+
+	(void)MHD_get_connection_values(mhd_connection, MHD_HEADER_KIND, fill_member, &fill);
+	(void)MHD_get_connection_values(mhd_connection, MHD_GET_ARGUMENT_KIND, fill_member, &fill);
+	memcpy(request->peer, connection->peer, sizeof(request->peer));
+	(void)snprintf(request->id, sizeof(request->id), "%016llx",
+	    (unsigned long long)atomic_fetch_add(&listener->next_request, 1));
+	request->identity = connection_identity(connection);
+}
+
+static void free_secret(void *secret)
+{
+	secret_free(secret);
+}
+
+static struct MHD_Response *response_make(struct response *response)
+{
+	struct secret *body = secret_take(&response->body);
+	char retry_after[16];
+	/* libmicrohttpd frees the body, and so wipes it, when it has been sent. */
+	struct MHD_Response *mhd_response = MHD_create_response_from_buffer_with_free_callback_cls(
+	    secret_len(body), (void *)(uintptr_t)secret_bytes(body), free_secret, body);
+
+	if (!mhd_response) {
+		secret_free(body);
+		return NULL;
+	}
+
+	(void)MHD_add_response_header(mhd_response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (response->content_type)
+		(void)MHD_add_response_header(
+		    mhd_response, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type);
+	if (response->etag[0])
+		(void)MHD_add_response_header(mhd_response, MHD_HTTP_HEADER_ETAG, response->etag);
+	if (response->allow)
+		(void)MHD_add_response_header(mhd_response, MHD_HTTP_HEADER_ALLOW, response->allow);
+	if (response->retry_after_s > 0) {
+		(void)snprintf(retry_after, sizeof(retry_after), "%d", response->retry_after_s);
+		(void)MHD_add_response_header(
+		    mhd_response, MHD_HTTP_HEADER_RETRY_AFTER, retry_after);
+	}
+	return mhd_response;
+}
+
+static enum MHD_Result response_send(
+    struct MHD_Connection *mhd_connection, struct response *response)
+{
+	struct MHD_Response *mhd_response = response_make(response);
+	enum MHD_Result result;
+
+	if (!mhd_response)
+		return MHD_NO;
+
+	result = MHD_queue_response(mhd_connection, (unsigned)response->status, mhd_response);
+	MHD_destroy_response(mhd_response);
+	return result;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *mhd_connection, int err)
+{
+	struct response response = {
+	    .status = err_http_status(err), .content_type = PROTO_TYPE_PROBLEM};
+
+	if (proto_problem_print(err, NULL, "", &response.body) < 0)
+		return MHD_NO;
+
+	return response_send(mhd_connection, &response);
+}
+
+static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arrival *arrival,
+    const char *method, const char *path)
+{
+	char path_copy[PROTO_PATH_MAX_BYTES];
+	struct request request = {.method = method, .path = path_copy, .body = arrival->body};
+	struct response response;
+
+	(void)snprintf(path_copy, sizeof(path_copy), "%s", path);
+	request_fill(&request, mhd_connection, arrival->connection);
+	if (route_handle(arrival->connection->listener->server, &request, &response) < 0)
+		return MHD_NO;
+
+	return response_send(mhd_connection, &response);
+}
+
+static struct connection *connection_of(struct MHD_Connection *mhd_connection)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd_connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static enum MHD_Result arrival_begin(struct MHD_Connection *mhd_connection, const char *method,
+    const char *path, const char *version, void **ret_arrival)
+{
+	struct connection *connection = connection_of(mhd_connection);
+	struct arrival *arrival = connection ? calloc(1, sizeof(*arrival)) : NULL;
+	int r;
+
+	if (!arrival)
+		return MHD_NO;
+
+	arrival->connection = connection;
+	(void)atomic_fetch_add(&connection->listener->requests_under_way, 1);
+	*ret_arrival = arrival; /* from here on on_completed frees it */
+	if (secret_new(0, &arrival->body) < 0)
+		return MHD_NO;
+
+	r = request_judge(mhd_connection, method, path, version);
+	return r < 0 ? refuse(mhd_connection, r) : MHD_YES;
+}
+
+/* Called first with the headers, then with each piece of the body, then once more at its end. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd_connection,
+    const char *path, const char *method, const char *version, const char *upload,
+    size_t *upload_len, void **request_context)
+{
+	struct arrival *arrival = *request_context;
+
+	(void)context;
+	if (!arrival)
+		return arrival_begin(mhd_connection, method, path, version, request_context);
+	if (*upload_len > 0) {
+		if (secret_append(arrival->body, upload, *upload_len) < 0)
+			return MHD_NO;
+		*upload_len = 0;
+		return MHD_YES;
+	}
+
+	return answer(mhd_connection, arrival, method, path);
+}
+
+static void on_completed(void *context, struct MHD_Connection *mhd_connection,
+    void **request_context, enum MHD_RequestTerminationCode code)
+{
+	struct arrival *arrival = *request_context;
+
+	(void)context;
+	(void)mhd_connection;
+	if (!arrival)
+		return;
+
+	if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		atomic_store(&arrival->connection->progress_s, now_s());
+	(void)atomic_fetch_sub(&arrival->connection->listener->requests_under_way, 1);
+	secret_free(arrival->body);
+	free(arrival);
+	*request_context = NULL;
+}
+
+/* The path goes to the routes as it came: they decode it, after they have split it. */
+static size_t leave_escaped(void *context, struct MHD_Connection *mhd_connection, char *text)
+{
+	(void)context;
+	(void)mhd_connection;
+	return strlen(text);
+}
+
+static unsigned processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+
+	return (unsigned)CPU_COUNT(&set);
+}
+
+static unsigned connections_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 256;
+
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < 128 || limit.rlim_cur >= LISTENER_CONNECTIONS_MAX + 64)
+		return LISTENER_CONNECTIONS_MAX;
+
+	return (unsigned)limit.rlim_cur - 64;
+}
+
+/*
+ * poll, never epoll: with TLS, libmicrohttpd 0.9.75 spins on a half-sent ClientHello under epoll.
+ * A pool of threads only where there is more than one processor to run them.
+ */
+static int daemon_start(struct listener *listener, int fd)
+{
+	const struct authority *authority = listener->server->authority;
+	const struct secret *key = authority_server_key(authority);
+	cleanup_secret struct secret *key_text = NULL;
+	unsigned threads = processors();
+
+	if (secret_new_from(secret_bytes(key), secret_len(key), &key_text) < 0 ||
+	    secret_append(key_text, "", 1) < 0)
+		return -ENOMEM;
+
+	listener->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL,
+	    NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+	    threads > 1 ? threads : 0, MHD_OPTION_HTTPS_MEM_KEY,
+	    (const char *)secret_bytes(key_text), MHD_OPTION_HTTPS_MEM_CERT,
+	    authority_server_pem(authority), MHD_OPTION_HTTPS_PRIORITIES,
+	    "NORMAL:-VERS-ALL:+VERS-TLS1.3", MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+	    leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT, connections_max(),
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)LISTENER_IDLE_S,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LISTENER_HEADERS_MAX_BYTES, MHD_OPTION_END);
+	return listener->daemon ? 0 : -TACIT_E_INTERNAL;
+}
+
+static void listener_free(struct listener *listener)
+{
+	if (listener->reaper_runs) {
+		atomic_store(&listener->stopping, true);
+		(void)pthread_join(listener->reaper, NULL);
+	}
+	if (listener->credentials)
+		gnutls_certificate_free_credentials(listener->credentials);
+	if (listener->ticket_key.data) {
+		gnutls_memset(listener->ticket_key.data, 0, listener->ticket_key.size);
+		gnutls_free(listener->ticket_key.data);
+	}
+	(void)pthread_mutex_destroy(&listener->mutex);
+	free(listener);
+}
+
+static int listener_run(struct listener *listener, int *fd)
+{
+	int r = credentials_make(listener);
+
+	if (r == 0)
+		r = daemon_start(listener, *fd);
+	if (r < 0)
+		return r;
+
+	(void)fd_take(fd); /* the daemon closes it */
+	listener->reaper_runs =
+	    pthread_create(&listener->reaper, NULL, reap_connections, listener) == 0;
+	return listener->reaper_runs ? 0 : -EAGAIN;
+}
+
+static void url_of(int fd, char ret_url[static 320])
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	char text[256] = "?";
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0)
+		socket_address_text((struct sockaddr *)&address, len, text, sizeof(text));
+	(void)snprintf(ret_url, 320, "https://%s", text);
+}
+
+int listener_start(struct server *server, const char *address, struct listener **ret_listener,
+    char ret_url[static 320], struct fault *fault)
+{
+	cleanup_fd int fd = socket_listen(address, fault);
+	struct listener *listener;
+	uint64_t first_request;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	listener = calloc(1, sizeof(*listener));
+	if (!listener)
+		return fault_set(fault, -ENOMEM, "listener");
+
+	listener->server = server;
+	(void)pthread_mutex_init(&listener->mutex, NULL);
+	/* Unlikely to repeat over restarts, and in order within one. */
+	randombytes_buf(&first_request, sizeof(first_request));
+	listener->next_request = first_request;
+	url_of(fd, ret_url);
+	r = listener_run(listener, &fd);
+	if (r < 0) {
+		listener_stop(listener, 0);
+		return fault_set(fault, r, "listener on %s", address);
+	}
+
+	*ret_listener = listener;
+	return 0;
+}
+
+void listener_stop(struct listener *listener, int drain_ms)
+{
+	int64_t deadline_ms = deadline_in_ms(drain_ms);
+
+	if (listener->daemon) {
+		int fd = MHD_quiesce_daemon(listener->daemon);
+
+		if (fd >= 0)
+			(void)close(fd);
+		while (atomic_load(&listener->requests_under_way) > 0 &&
+		       deadline_left_ms(deadline_ms) > 0)
+			(void)usleep(5000);
+		MHD_stop_daemon(listener->daemon);
+	}
+	listener_free(listener);
+}

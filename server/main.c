@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "commands.h"
+
+static const struct command commands[] = {
+    {"init", "--dir DIR --url https://HOST:PORT", "make a new store, its CA and admin.pem",
+        command_init_options, command_init},
+    {"serve", "--dir DIR", "serve the store over mTLS", command_serve_options, command_serve},
+    {"check", "--dir DIR", "verify every record, the database and the audit chain",
+        command_check_options, command_check},
+    {0},
+};
+
+static const struct program program = {
+    .name = PROGRAM_NAME,
+    .summary = "The encrypted secrets store, its certificate authority and its HTTP API",
+    .commands = commands,
+};
+
+int main(int argc, char *argv[])
+{
+	process_harden();
+	return program_run(&program, 2, argc, argv);
+}

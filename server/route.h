@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_ROUTE_H
+#define TACIT_SERVER_ROUTE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audit.h"
+#include "authority.h"
+#include "clients.h"
+#include "secrets.h"
+#include "tacit/proto.h"
+#include "tacit/secret.h"
+#include "vault.h"
+
+/*
+ * From a request to its answer, without a socket in sight: the listener fills a struct request and
+ * sends what comes back, and a test or a fuzzer does the same. One request at a time is in here;
+ * route_handle takes the lock itself.
+ */
+struct server {
+	pthread_mutex_t mutex;
+	struct vault *vault;
+	struct authority *authority;
+	struct secrets *secrets;
+	struct clients *clients;
+	struct audit *audit;
+};
+
+#define ADDRESS_TEXT_BYTES 64
+#define REQUEST_ID_BYTES   17
+
+struct request {
+	const char *method;
+	char *path; /* without the query, still percent-encoded; decoded in place */
+
+	/* Who asks, as the TLS layer has found; NULL when no acceptable certificate was shown. */
+	const struct certificate_identity *identity;
+	char peer[ADDRESS_TEXT_BYTES];
+	char id[REQUEST_ID_BYTES];
+
+	/* Headers and query parameters; NULL when absent. */
+	const char *accept;
+	const char *if_match;
+	const char *if_none_match;
+	const char *prefix;
+	const char *after;
+	const char *limit;
+	const char *version;
+	const char *file;
+	const char *env;
+	const char *mode;
+	const char *pattern;
+
+	const struct secret *body; /* never NULL */
+};
+
+struct response {
+	int status;
+	const char *content_type;
+	char etag[PROTO_ETAG_MAX_BYTES]; /* "" for none */
+	int retry_after_s;               /* 0 for none */
+	const char *allow;               /* with 405 */
+	struct secret *body;             /* owned by who receives the response; never NULL */
+};
+
+/*
+ * Answers. Never fails: what goes wrong is a problem document; only when there is no memory even
+ * for that, -ENOMEM, and the connection is closed without an answer.
+ */
+int route_handle(struct server *server, struct request *request, struct response *ret_response);
+
+/* The largest body that this request may have; judged before any of it is read. */
+size_t route_body_max(const char *method, const char *path);
+
+#endif

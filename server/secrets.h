@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_SECRETS_H
+#define TACIT_SERVER_SECRETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "tacit/name.h"
+#include "tacit/secret.h"
+#include "vault.h"
+
+/*
+ * All secrets of the store, without their values: names, metadata and versions are kept in
+ * memory, sorted by name. Values are opened one at a time, when somebody reads them.
+ */
+struct secrets;
+
+enum version_state {
+	VERSION_KEPT,
+	VERSION_DESTROYED, /* its data key is gone */
+};
+
+struct secret_version {
+	uint32_t number; /* 1, 2, ... */
+	uint32_t size;   /* bytes of the value */
+	int64_t created; /* seconds since the epoch */
+	enum version_state state;
+};
+
+struct secret_entry {
+	char *name;
+	char *file; /* never NULL: the default is spelled out */
+	char *env;
+	mode_t mode;
+	bool deleted;                    /* hidden until it is put or rolled back again */
+	uint32_t current;                /* number of the current version */
+	struct secret_version *versions; /* oldest first; the last one is not always the current */
+	size_t versions_count;
+};
+
+/* Older versions than this many are destroyed by a put. */
+#define SECRET_VERSIONS_KEPT 16
+
+int secrets_load(struct vault *vault, struct secrets **ret_secrets, struct fault *fault);
+void secrets_free(struct secrets *secrets);
+
+size_t secrets_count(const struct secrets *secrets);
+/* The entry at `index` in the order of names. Pointers hold until the next change. */
+const struct secret_entry *secrets_at(const struct secrets *secrets, size_t index);
+/* The index of the first name that is not less than `name`. */
+size_t secrets_lower_bound(const struct secrets *secrets, const char *name);
+/* NULL when there is none, or when it is deleted and `with_deleted` is not set. */
+const struct secret_entry *secrets_find(
+    const struct secrets *secrets, const char *name, bool with_deleted);
+
+/* NULL when there is no such version. */
+const struct secret_version *secret_entry_version(
+    const struct secret_entry *entry, uint32_t number);
+
+/* Opens a value; `number` 0 is the current one. -TACIT_E_NOT_FOUND also when it is destroyed. */
+int secrets_open_value(struct secrets *secrets, const struct secret_entry *entry, uint32_t number,
+    struct secret **ret_value);
+
+/* What a put or a change of metadata asks for; NULL leaves as it is (or the default). */
+struct secret_metadata {
+	const char *file;
+	const char *env;
+	const char *mode;
+};
+
+/* -TACIT_E_INVALID_NAME, _ENV or _MODE. */
+int secret_metadata_check(const struct secret_metadata *metadata);
+
+/*
+ * A new version, which becomes the current one; a deleted secret comes back. *ret_entry is the
+ * entry as it is now. Nothing has changed when it fails.
+ */
+int secrets_put(struct secrets *secrets, const char *name, const struct secret *value,
+    const struct secret_metadata *metadata, const struct secret_entry **ret_entry);
+
+/* Hides a secret; its versions stay. -TACIT_E_NOT_FOUND. */
+int secrets_delete(struct secrets *secrets, const char *name);
+
+/* Makes an older, kept version the current one again, also of a deleted secret. */
+int secrets_rollback(struct secrets *secrets, const char *name, uint32_t number);
+
+/*
+ * Destroys one version, or with 0 all of them, and with them the secret. -TACIT_E_CONFLICT for
+ * the current version of a secret that is not deleted.
+ */
+int secrets_destroy(struct secrets *secrets, const char *name, uint32_t number);
+
+int secrets_set_metadata(
+    struct secrets *secrets, const char *name, const struct secret_metadata *metadata);
+
+/* Opens every version that is kept. The first that does not authenticate is in `fault`. */
+int secrets_check(struct secrets *secrets, uint64_t *ret_versions, struct fault *fault);
+
+#endif

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+#include "vault.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tacit/codec.h"
+
+#define NAME_HASH_BYTES 16
+#define SET_HASH_BYTES  32
+
+/*
+ * As much of a row as goes into the set hash. The nonces and tags stand within it, and they commit
+ * to the rest: a record has 40 bytes of them, a version 124 (see secrets.c).
+ */
+#define ROW_COMMITMENT_BYTES 128
+
+struct vault {
+	struct store *store;
+	struct keys *keys;
+	uint64_t revision;
+	uint8_t set_hash[SET_HASH_BYTES];
+	struct row_key head_key;
+	struct secret *sealed_head; /* as it stands in the store */
+};
+
+static void row_key_for(
+    const struct keys *keys, enum record_kind kind, const char *name, struct row_key *ret_key)
+{
+	crypto_generichash_state state;
+	uint8_t kind_byte = (uint8_t)kind;
+
+	ret_key->bytes[0] = kind_byte;
+	(void)crypto_generichash_init(&state, keys->name, ENVELOPE_KEY_BYTES, NAME_HASH_BYTES);
+	(void)crypto_generichash_update(&state, &kind_byte, 1);
+	(void)crypto_generichash_update(&state, (const uint8_t *)name, strlen(name));
+	(void)crypto_generichash_final(&state, ret_key->bytes + 1, NAME_HASH_BYTES);
+	ret_key->len = 1 + NAME_HASH_BYTES;
+}
+
+void vault_row_key(
+    const struct vault *vault, enum record_kind kind, const char *name, struct row_key *ret_key)
+{
+	row_key_for(vault->keys, kind, name, ret_key);
+}
+
+void vault_version_key(
+    const struct vault *vault, const char *name, uint32_t version, struct row_key *ret_key)
+{
+	row_key_for(vault->keys, RECORD_VERSION, name, ret_key);
+	for (int shift = 24; shift >= 0; shift -= 8)
+		ret_key->bytes[ret_key->len++] = (uint8_t)(version >> shift);
+}
+
+/* Which store, which row, and under which of its keys. */
+static int record_associate(
+    const struct vault *vault, const struct row_key *key, struct secret **ret_ad)
+{
+	cleanup_secret struct secret *ad = NULL;
+	struct encoder encoder;
+
+	if (secret_new(64, &ad) < 0)
+		return -ENOMEM;
+
+	encoder = (struct encoder){.out = ad};
+	encode_text(&encoder, "tacit/record/1");
+	encode_bytes(&encoder, vault->keys->store_id, STORE_ID_BYTES);
+	encode_bytes(&encoder, key->bytes, key->len);
+	if (encode_end(&encoder) < 0)
+		return -ENOMEM;
+
+	*ret_ad = secret_take(&ad);
+	return 0;
+}
+
+/* The keyring is sealed under a key of its own; everything else that is no value, under another. */
+static const uint8_t *record_key(const struct vault *vault, const struct row_key *key)
+{
+	return key->bytes[0] == RECORD_TERM ? vault->keys->wrap : vault->keys->record;
+}
+
+static int record_seal(const struct vault *vault, const struct row_key *key,
+    const struct secret *record, struct secret **ret_sealed)
+{
+	cleanup_secret struct secret *ad = NULL;
+	cleanup_secret struct secret *sealed = NULL;
+	size_t len = secret_len(record) + ENVELOPE_OVERHEAD_BYTES;
+
+	if (record_associate(vault, key, &ad) < 0 || secret_new(len, &sealed) < 0)
+		return -ENOMEM;
+
+	envelope_seal(record_key(vault, key), secret_bytes(ad), secret_len(ad),
+	    secret_bytes(record), secret_len(record), secret_space(sealed, len));
+	secret_grew(sealed, len);
+	*ret_sealed = secret_take(&sealed);
+	return 0;
+}
+
+static int record_open(const struct vault *vault, const struct row_key *key, const uint8_t *bytes,
+    size_t len, struct secret **ret_record)
+{
+	cleanup_secret struct secret *ad = NULL;
+
+	if (record_associate(vault, key, &ad) < 0)
+		return -ENOMEM;
+
+	return envelope_open(
+	    record_key(vault, key), secret_bytes(ad), secret_len(ad), bytes, len, ret_record);
+}
+
+static void set_hash_toggle(const struct keys *keys, uint8_t set_hash[static SET_HASH_BYTES],
+    const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+	crypto_generichash_state state;
+	uint8_t hash[SET_HASH_BYTES];
+	uint8_t lengths[2] = {(uint8_t)key_len, 0};
+	uint64_t len = value_len;
+
+	(void)crypto_generichash_init(&state, keys->set, ENVELOPE_KEY_BYTES, SET_HASH_BYTES);
+	(void)crypto_generichash_update(&state, lengths, sizeof(lengths));
+	(void)crypto_generichash_update(&state, (const uint8_t *)&len, sizeof(len));
+	(void)crypto_generichash_update(&state, key, key_len);
+	(void)crypto_generichash_update(
+	    &state, value, value_len < ROW_COMMITMENT_BYTES ? value_len : ROW_COMMITMENT_BYTES);
+	(void)crypto_generichash_final(&state, hash, sizeof(hash));
+	for (size_t i = 0; i < SET_HASH_BYTES; i++)
+		set_hash[i] ^= hash[i];
+}
+
+static int head_seal(const struct vault *vault, uint64_t revision,
+    const uint8_t set_hash[static SET_HASH_BYTES], struct secret **ret_sealed)
+{
+	cleanup_secret struct secret *head = NULL;
+	struct encoder encoder;
+
+	if (secret_new(64, &head) < 0)
+		return -ENOMEM;
+
+	encoder = (struct encoder){.out = head};
+	encode_u64(&encoder, revision);
+	encode_bytes(&encoder, set_hash, SET_HASH_BYTES);
+	if (encode_end(&encoder) < 0)
+		return -ENOMEM;
+
+	return record_seal(vault, &vault->head_key, head, ret_sealed);
+}
+
+static int head_parse(struct vault *vault, const struct secret *head)
+{
+	struct decoder decoder = {.at = secret_bytes(head), .left = secret_len(head)};
+	uint64_t revision = decode_u64(&decoder);
+	size_t len;
+	const uint8_t *set_hash = decode_bytes(&decoder, &len);
+
+	if (decode_end(&decoder) < 0 || len != SET_HASH_BYTES)
+		return -TACIT_E_CORRUPT;
+
+	vault->revision = revision;
+	memcpy(vault->set_hash, set_hash, SET_HASH_BYTES);
+	return 0;
+}
+
+static int head_load(struct vault *vault)
+{
+	cleanup_store_value struct store_value value = {0};
+	cleanup_secret struct secret *head = NULL;
+	int r = store_get(vault->store, vault->head_key.bytes, vault->head_key.len, &value);
+
+	if (r == -TACIT_E_NOT_FOUND)
+		return -TACIT_E_CORRUPT;
+	if (r == 0)
+		r = record_open(vault, &vault->head_key, value.bytes, value.len, &head);
+	if (r == 0)
+		r = head_parse(vault, head);
+	if (r == 0)
+		r = secret_new_from(value.bytes, value.len, &vault->sealed_head);
+
+	return r;
+}
+
+static int vault_new(struct store *store, struct keys *keys, struct vault **ret_vault)
+{
+	struct vault *vault = calloc(1, sizeof(*vault));
+
+	if (!vault) {
+		store_close(store);
+		keys_free(keys);
+		return -ENOMEM;
+	}
+
+	vault->store = store;
+	vault->keys = keys;
+	row_key_for(keys, RECORD_HEAD, "head", &vault->head_key);
+	*ret_vault = vault;
+	return 0;
+}
+
+void vault_close(struct vault *vault)
+{
+	if (!vault)
+		return;
+
+	secret_free(vault->sealed_head);
+	store_close(vault->store);
+	keys_free(vault->keys);
+	free(vault);
+}
+
+static void term_name(uint32_t term, char ret_name[static 16])
+{
+	(void)snprintf(ret_name, 16, "%u", term);
+}
+
+static int term_store(struct vault *vault, uint32_t term)
+{
+	cleanup_secret struct secret *record = NULL;
+	struct vault_change change = {0};
+	struct encoder encoder;
+	char name[16];
+
+	if (secret_new(64, &record) < 0)
+		return -ENOMEM;
+
+	encoder = (struct encoder){.out = record};
+	encode_u32(&encoder, term);
+	encode_bytes(&encoder, vault->keys->terms[term], ENVELOPE_KEY_BYTES);
+	if (encode_end(&encoder) < 0)
+		return -ENOMEM;
+
+	term_name(term, name);
+	vault_row_key(vault, RECORD_TERM, name, &change.key);
+	change.record = record;
+	return vault_commit(vault, &change, 1);
+}
+
+static int term_load(void *context, const struct row_key *key, const struct secret *record)
+{
+	struct keys *keys = context;
+	struct decoder decoder = {.at = secret_bytes(record), .left = secret_len(record)};
+	uint32_t term = decode_u32(&decoder);
+	size_t len;
+	const uint8_t *bytes = decode_bytes(&decoder, &len);
+
+	(void)key;
+	if (decode_end(&decoder) < 0 || len != ENVELOPE_KEY_BYTES || term == 0 || term >= TERMS_MAX)
+		return -TACIT_E_CORRUPT;
+
+	memcpy(keys->terms[term], bytes, ENVELOPE_KEY_BYTES);
+	if (term > keys->term)
+		keys->term = term;
+	return 0;
+}
+
+int vault_create(struct store *store, struct keys *keys, struct vault **ret_vault)
+{
+	struct vault *vault;
+	int r = vault_new(store, keys, &vault);
+
+	if (r < 0)
+		return r;
+
+	r = term_store(vault, keys->term);
+	if (r < 0) {
+		vault_close(vault);
+		return r;
+	}
+
+	*ret_vault = vault;
+	return 0;
+}
+
+int vault_open(
+    struct store *store, struct keys *keys, struct vault **ret_vault, struct fault *fault)
+{
+	struct vault *vault;
+	int r = vault_new(store, keys, &vault);
+
+	if (r < 0)
+		return fault_set(fault, r, "store");
+
+	r = head_load(vault);
+	if (r < 0)
+		(void)fault_set(fault, r, "head record of the store");
+	if (r == 0) {
+		r = vault_each(vault, RECORD_TERM, term_load, vault->keys);
+		if (r == 0 && vault->keys->term == 0)
+			r = -TACIT_E_CORRUPT;
+		if (r < 0)
+			(void)fault_set(fault, r, "keyring of the store");
+	}
+	if (r < 0) {
+		vault_close(vault);
+		return r;
+	}
+
+	*ret_vault = vault;
+	return 0;
+}
+
+const struct keys *vault_keys(const struct vault *vault)
+{
+	return vault->keys;
+}
+
+uint64_t vault_revision(const struct vault *vault)
+{
+	return vault->revision;
+}
+
+int vault_get_raw(struct vault *vault, const struct row_key *key, struct store_value *ret_value)
+{
+	return store_get(vault->store, key->bytes, key->len, ret_value);
+}
+
+int vault_get(struct vault *vault, const struct row_key *key, struct secret **ret_record)
+{
+	cleanup_store_value struct store_value value = {0};
+	int r = vault_get_raw(vault, key, &value);
+
+	if (r < 0)
+		return r;
+
+	return record_open(vault, key, value.bytes, value.len, ret_record);
+}
+
+struct raw_walk {
+	int (*visit)(void *context, const struct row_key *key, const uint8_t *bytes, size_t len);
+	void *context;
+};
+
+static int raw_step(
+    void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+	const struct raw_walk *walk = context;
+	struct row_key row = {.len = key_len};
+
+	if (key_len > ROW_KEY_MAX_BYTES)
+		return -TACIT_E_CORRUPT;
+
+	memcpy(row.bytes, key, key_len);
+	return walk->visit(walk->context, &row, value, value_len);
+}
+
+int vault_each_raw(struct vault *vault, enum record_kind kind,
+    int (*visit)(void *context, const struct row_key *key, const uint8_t *bytes, size_t len),
+    void *context)
+{
+	struct raw_walk walk = {.visit = visit, .context = context};
+	uint8_t prefix = (uint8_t)kind;
+
+	return store_range(vault->store, &prefix, 1, INT32_MAX, raw_step, &walk);
+}
+
+struct record_walk {
+	struct vault *vault;
+	int (*visit)(void *context, const struct row_key *key, const struct secret *record);
+	void *context;
+};
+
+static int record_step(void *context, const struct row_key *key, const uint8_t *bytes, size_t len)
+{
+	const struct record_walk *walk = context;
+	cleanup_secret struct secret *record = NULL;
+	int r = record_open(walk->vault, key, bytes, len, &record);
+
+	return r < 0 ? r : walk->visit(walk->context, key, record);
+}
+
+int vault_each(struct vault *vault, enum record_kind kind,
+    int (*visit)(void *context, const struct row_key *key, const struct secret *record),
+    void *context)
+{
+	struct record_walk walk = {.vault = vault, .visit = visit, .context = context};
+
+	return vault_each_raw(vault, kind, record_step, &walk);
+}
+
+/* Takes the row as it stands out of the set hash. */
+static int set_hash_forget(
+    struct vault *vault, const struct row_key *key, uint8_t set_hash[static SET_HASH_BYTES])
+{
+	cleanup_store_value struct store_value old = {0};
+	int r = vault_get_raw(vault, key, &old);
+
+	if (r == -TACIT_E_NOT_FOUND)
+		return 0;
+	if (r < 0)
+		return r;
+
+	set_hash_toggle(vault->keys, set_hash, key->bytes, key->len, old.bytes, old.len);
+	return 0;
+}
+
+/* A commit in the making: every change sealed, the new set hash, and the head that says so. */
+#define CHANGES_MAX 64
+
+struct commit {
+	struct store_op ops[CHANGES_MAX + 2];
+	struct secret *sealed[CHANGES_MAX];
+	struct secret *head;
+	uint8_t set_hash[SET_HASH_BYTES];
+};
+
+static void commit_free(struct commit *commit)
+{
+	for (size_t i = 0; i < CHANGES_MAX; i++)
+		secret_free(commit->sealed[i]);
+	secret_free(commit->head);
+}
+
+static int commit_add(
+    struct vault *vault, struct commit *commit, size_t index, const struct vault_change *change)
+{
+	const struct secret *row = change->raw;
+	int r = set_hash_forget(vault, &change->key, commit->set_hash);
+
+	if (r == 0 && change->record) {
+		r = record_seal(vault, &change->key, change->record, &commit->sealed[index]);
+		row = commit->sealed[index];
+	}
+	if (r < 0)
+		return r;
+
+	commit->ops[index + 1] = (struct store_op){
+	    .kind = row ? STORE_PUT : STORE_DELETE,
+	    .key = change->key.bytes,
+	    .key_len = change->key.len,
+	    .value = row ? secret_bytes(row) : NULL,
+	    .value_len = row ? secret_len(row) : 0,
+	};
+	if (row)
+		set_hash_toggle(vault->keys, commit->set_hash, change->key.bytes, change->key.len,
+		    secret_bytes(row), secret_len(row));
+	return 0;
+}
+
+/* The head goes in only if the one in the store is still ours: nobody else has written. */
+static int commit_head(struct vault *vault, struct commit *commit, size_t count)
+{
+	const struct secret *old = vault->sealed_head;
+	int r = head_seal(vault, vault->revision + 1, commit->set_hash, &commit->head);
+
+	if (r < 0)
+		return r;
+
+	commit->ops[0] = (struct store_op){
+	    .kind = STORE_EXPECT,
+	    .key = vault->head_key.bytes,
+	    .key_len = vault->head_key.len,
+	    .value = old ? secret_bytes(old) : NULL,
+	    .value_len = old ? secret_len(old) : 0,
+	};
+	commit->ops[count + 1] = (struct store_op){
+	    .kind = STORE_PUT,
+	    .key = vault->head_key.bytes,
+	    .key_len = vault->head_key.len,
+	    .value = secret_bytes(commit->head),
+	    .value_len = secret_len(commit->head),
+	};
+	return 0;
+}
+
+static int commit_run(
+    struct vault *vault, struct commit *commit, const struct vault_change changes[], size_t count)
+{
+	int r = 0;
+
+	memcpy(commit->set_hash, vault->set_hash, SET_HASH_BYTES);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = commit_add(vault, commit, i, &changes[i]);
+	if (r == 0)
+		r = commit_head(vault, commit, count);
+	if (r == 0)
+		r = store_commit(vault->store, commit->ops, count + 2);
+	if (r < 0)
+		return r == -TACIT_E_CONFLICT ? -TACIT_E_CORRUPT : r;
+
+	vault->revision++;
+	memcpy(vault->set_hash, commit->set_hash, SET_HASH_BYTES);
+	secret_free(vault->sealed_head);
+	vault->sealed_head = secret_take(&commit->head);
+	return 0;
+}
+
+int vault_commit(struct vault *vault, const struct vault_change changes[], size_t count)
+{
+	struct commit *commit;
+	int r;
+
+	if (count > CHANGES_MAX)
+		return -E2BIG;
+	commit = calloc(1, sizeof(*commit));
+	if (!commit)
+		return -ENOMEM;
+
+	r = commit_run(vault, commit, changes, count);
+	commit_free(commit);
+	free(commit);
+	return r;
+}
+
+struct set_walk {
+	const struct vault *vault;
+	uint8_t set_hash[SET_HASH_BYTES];
+	uint64_t rows;
+};
+
+static int set_step(
+    void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+	struct set_walk *walk = context;
+
+	if (key_len > 0 && key[0] == RECORD_HEAD)
+		return 0;
+
+	set_hash_toggle(walk->vault->keys, walk->set_hash, key, key_len, value, value_len);
+	walk->rows++;
+	return 0;
+}
+
+int vault_check_set(struct vault *vault, uint64_t *ret_rows, struct fault *fault)
+{
+	struct set_walk walk = {.vault = vault};
+	int r = store_check(vault->store, fault);
+
+	if (r < 0)
+		return r;
+	r = store_range(vault->store, NULL, 0, ROW_COMMITMENT_BYTES, set_step, &walk);
+	if (r < 0)
+		return fault_set(fault, r, "records");
+	if (sodium_memcmp(walk.set_hash, vault->set_hash, SET_HASH_BYTES) != 0)
+		return fault_set_why(fault, -TACIT_E_CORRUPT,
+		    "rows were altered, added, removed or rolled back", "set of records");
+
+	*ret_rows = walk.rows;
+	return 0;
+}
