@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_AGENT_AGENT_OPTIONS_H
+#define TACIT_AGENT_AGENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "scrub.h"
+#include "selection.h"
+#include "tacit/err.h"
+#include "tacit/options.h"
+#include "text_list.h"
+
+enum launch_mode {
+	LAUNCH_AUTO, /* exec for PID 1 and for a directory that is a mount; else stay */
+	LAUNCH_EXEC,
+	LAUNCH_PARENT,
+};
+
+enum failure_mode {
+	FAILURE_FAILS,
+	FAILURE_STARTS, /* the command starts without its secrets, and one line says so */
+};
+
+/*
+ * Everything that one is asked to do. An option beats its variable. Texts are borrowed from argv
+ * and the environment; lists and the selection are copies.
+ */
+struct agent_options {
+	const char *identity; /* NULL: the default places */
+	const char *server;   /* NULL: what the identity says */
+	const char *env_file; /* NULL: none */
+	struct text_list from_env;
+	struct selection selection;
+	const char *dir;  /* NULL: the default places */
+	const char *user; /* NULL: stay who we are */
+	enum launch_mode launch;
+	enum env_mode env;
+	struct text_list keep;
+	bool pristine;
+	int64_t timeout_ms;
+	enum failure_mode on_failure;
+	char **command; /* borrowed, ends with NULL; has at least one word for `run` */
+};
+
+extern const struct option_row run_option_rows[];
+extern const struct option_row fetch_option_rows[];
+
+/*
+ * Parses the options of `command`, whose rows are one of the two above, and the TACIT_* variables
+ * behind them. -TACIT_E_USAGE for what cannot be; -ENOMEM. `ret_options` is to be freed in any
+ * case.
+ */
+int agent_options_parse(const struct command *command, int argc, char *argv[],
+    struct agent_options *ret_options, struct fault *fault);
+
+void agent_options_free(struct agent_options *options);
+#define cleanup_agent_options __attribute__((cleanup(agent_options_free)))
+
+#endif

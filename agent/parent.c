@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "parent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "launch.h"
+#include "signals.h"
+#include "tacit/fd.h"
+
+static _Noreturn void command_run(
+    char *const command[], char *const environment[], const struct parent *parent)
+{
+	struct fault fault = {0};
+	int r;
+
+	(void)sigaction(SIGCHLD, &parent->inherited_sigchld, NULL);
+	signals_unblock();
+	r = launch_exec(command, environment, &fault);
+	fault_report("tacit-agent", &fault);
+	_exit(launch_exit_code(r));
+}
+
+static bool terminal_exists(void)
+{
+	cleanup_fd int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	return fd >= 0;
+}
+
+int parent_start(char *const command[], char *const environment[], struct parent *ret_parent,
+    struct fault *fault)
+{
+	/* With SIGCHLD ignored the kernel would reap for us, and keep the exit code to itself. */
+	const struct sigaction action = {.sa_handler = SIG_DFL};
+	struct parent parent = {.has_terminal = terminal_exists()};
+
+	(void)sigaction(SIGCHLD, &action, &parent.inherited_sigchld);
+	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return fault_set(fault, -errno, "subreaper");
+
+	parent.command = fork();
+	if (parent.command < 0)
+		return fault_set(fault, -errno, "%s", command[0]);
+	if (parent.command == 0)
+		command_run(command, environment, &parent);
+
+	*ret_parent = parent;
+	return 0;
+}
+
+/* Whether the terminal sent the signal, and sent it to the command as well. */
+static bool has_reached_command(const struct parent *parent, const siginfo_t *info)
+{
+	switch (info->si_signo) {
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTSTP:
+	case SIGWINCH:
+		return info->si_code == SI_KERNEL && getpgid(parent->command) == getpgrp();
+	default:
+		return false;
+	}
+}
+
+/*
+ * The command was stopped. Where a shell waits for the agent it must see the agent stop as well.
+ * TSTP, not STOP: in a process group that nobody could continue the kernel discards it.
+ */
+static void stop_too(const struct parent *parent)
+{
+	const struct sigaction stop = {.sa_handler = SIG_DFL};
+	struct sigaction inherited;
+	sigset_t only_stop;
+
+	if (!parent->has_terminal || getpid() == 1)
+		return;
+
+	(void)sigemptyset(&only_stop);
+	(void)sigaddset(&only_stop, SIGTSTP);
+	(void)sigaction(SIGTSTP, &stop, &inherited);
+	(void)raise(SIGTSTP);
+	(void)sigprocmask(SIG_UNBLOCK, &only_stop, NULL); /* here it stops */
+	(void)sigprocmask(SIG_BLOCK, &only_stop, NULL);
+	(void)sigaction(SIGTSTP, &inherited, NULL);
+}
+
+static int exit_code_of(const siginfo_t *child)
+{
+	return child->si_code == CLD_EXITED ? child->si_status : EXIT_SIGNALLED + child->si_status;
+}
+
+/* Reaps all that there is. Whether the command was among it; then its exit code. */
+static bool reap(const struct parent *parent, int *ret_exit_code)
+{
+	bool ended = false;
+
+	for (;;) {
+		siginfo_t child = {0};
+
+		if (waitid(P_ALL, 0, &child, WEXITED | WSTOPPED | WNOHANG) < 0 || !child.si_pid)
+			return ended;
+		if (child.si_pid != parent->command)
+			continue;
+		if (child.si_code == CLD_STOPPED) {
+			stop_too(parent);
+			continue;
+		}
+		*ret_exit_code = exit_code_of(&child);
+		ended = true;
+	}
+}
+
+int parent_serve(const struct parent *parent)
+{
+	sigset_t all;
+	int exit_code;
+
+	(void)sigfillset(&all);
+	while (!reap(parent, &exit_code)) {
+		siginfo_t info;
+		int signal_number = sigwaitinfo(&all, &info);
+
+		if (signal_number > 0 && signal_is_forwarded(signal_number) &&
+		    !has_reached_command(parent, &info))
+			(void)kill(parent->command, signal_number);
+	}
+
+	return exit_code;
+}
+
+void parent_wipe_environment(char *environment[])
+{
+	for (; *environment; environment++)
+		explicit_bzero(*environment, strlen(*environment));
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_AGENT_PARENT_H
+#define TACIT_AGENT_PARENT_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "tacit/err.h"
+
+/*
+ * The agent as parent of its command, with the duties of PID 1: it passes signals on, reaps every
+ * orphan, and ends as the command ended.
+ *
+ * The command stays in the agent's process group. So the terminal treats both as the one job that
+ * they are: a pipeline behind the agent keeps working, the shell above can stop and continue it,
+ * and an interactive shell below makes a group of its own, as under any other parent. What the
+ * terminal sends to the whole group (^C, ^\, ^Z, a new window size) has reached the command
+ * already and is not passed on a second time.
+ */
+struct parent {
+	pid_t command;
+	struct sigaction inherited_sigchld;
+	bool has_terminal;
+};
+
+/*
+ * Starts the command, with signals blocked by signals_block(). A command that cannot be executed
+ * says so itself on stderr and ends with 126 or 127. -errno when there can be no process.
+ */
+int parent_start(char *const command[], char *const environment[], struct parent *ret_parent,
+    struct fault *fault);
+
+/* Serves until the command ends; its exit code, or 128+N when signal N ended it. */
+int parent_serve(const struct parent *parent);
+
+/*
+ * Overwrites the strings of an environment where they stand, so that /proc/PID/environ shows none
+ * of them any more.
+ */
+void parent_wipe_environment(char *environment[]);
+
+#endif

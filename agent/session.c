@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <unistd.h>
+
+#include "secrets_dir.h"
+#include "signals.h"
+#include "tacit/deadline.h"
+
+static int user_become(struct session *session, struct fault *fault)
+{
+	const struct agent_options *options = &session->options;
+	struct user *user = &session->user;
+	bool is_root = geteuid() == 0;
+	int r;
+
+	if (!options->user)
+		return 0;
+
+	r = user_lookup(options->user, user, fault);
+	if (r < 0)
+		return r;
+	if (!is_root && !user_differs(user))
+		return 0;
+	if (user->uid != geteuid() && user->home[0])
+		session->home = user->home;
+	if (is_root && user->uid != 0)
+		secrets_dir_hand_over(options->dir, user->uid, user->gid);
+
+	return privilege_become(user, fault);
+}
+
+int session_open(const struct command *command, int argc, char *argv[], struct session *ret_session,
+    struct fault *fault)
+{
+	struct agent_options *options = &ret_session->options;
+	int r;
+
+	*ret_session = (struct session){0};
+	r = agent_options_parse(command, argc, argv, options, fault);
+	if (r < 0)
+		return r;
+
+	ret_session->deadline_ms = deadline_in_ms(options->timeout_ms);
+	signals_catch();
+	r = privilege_close_up(fault);
+	if (r == 0)
+		r = source_open(options, &ret_session->source, fault);
+	if (r == 0)
+		r = user_become(ret_session, fault);
+
+	return r;
+}
+
+void session_free(struct session *session)
+{
+	source_free(session->source);
+	agent_options_free(&session->options);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_AGENT_SOURCE_H
+#define TACIT_AGENT_SOURCE_H
+
+#include <stdint.h>
+
+#include "agent_options.h"
+#include "tacit/bundle.h"
+#include "tacit/err.h"
+
+/*
+ * Where secrets come from: a server, a .env file, or variables of our own environment. A source is
+ * opened as the user that we were started as (root may read an identity that the command's user
+ * may not), and read as the user that the command runs as.
+ */
+struct source;
+
+struct source_ops {
+	int (*fetch)(struct source *source, int64_t deadline_ms, struct bundle *ret_bundle,
+	    struct fault *fault);
+	void (*free)(struct source *source);
+};
+
+/* What every source starts with; the rest is its own. */
+struct source {
+	const struct source_ops *ops;
+};
+
+/* Opens the source that the options name. Connects to nothing yet. */
+int source_open(
+    const struct agent_options *options, struct source **ret_source, struct fault *fault);
+
+/* Gets everything that there is to get, before `deadline_ms`; all or nothing. */
+int source_fetch(
+    struct source *source, int64_t deadline_ms, struct bundle *ret_bundle, struct fault *fault);
+
+void source_free(struct source *source);
+void source_cleanup(struct source **source);
+#define cleanup_source __attribute__((cleanup(source_cleanup)))
+
+/* The three kinds, each in its own file. */
+int source_server_open(
+    const struct agent_options *options, struct source **ret_source, struct fault *fault);
+int source_env_file_open(
+    const struct agent_options *options, struct source **ret_source, struct fault *fault);
+int source_environ_open(
+    const struct agent_options *options, struct source **ret_source, struct fault *fault);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "tacit/options.h"
+
+/* What main.c puts into its table: for each command its options and its function. */
+#define COMMAND(name)                                    \
+	extern const struct option_row name##_options[]; \
+	int name##_run(const struct command *command, int argc, char *argv[])
+
+/* put.c */
+COMMAND(put);
+/* secrets.c */
+COMMAND(get);
+COMMAND(ls);
+COMMAND(rm);
+COMMAND(versions);
+COMMAND(rollback);
+COMMAND(destroy);
+/* import.c */
+COMMAND(import);
+/* clients.c */
+COMMAND(client_add);
+COMMAND(client_ls);
+COMMAND(client_revoke);
+/* grants.c */
+COMMAND(grant);
+COMMAND(ungrant);
+COMMAND(grants);
+
+#undef COMMAND
+
+#endif
