@@ -16,11 +16,17 @@
 #include "tacit/fd.h"
 #include "tacit/name.h"
 
-#define MAC_BYTES      32
+#define MAC_BYTES      AUDIT_MAC_BYTES
 #define LINE_MAX_BYTES 8192
 
 static const char mac_member[] = ",\"mac\":\"";
 #define TAIL_BYTES (sizeof(mac_member) - 1 + 2 * MAC_BYTES + 3) /* ,"mac":"HEX"}\n */
+
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t len;
+	bool overflow;
+};
 
 struct audit {
 	const struct keys *keys; /* borrowed */
@@ -28,12 +34,7 @@ struct audit {
 	uint64_t sequence; /* of the line written last */
 	off_t size;        /* what the file has to end at */
 	uint8_t mac[MAC_BYTES];
-};
-
-struct line {
-	char text[LINE_MAX_BYTES];
-	size_t len;
-	bool overflow;
+	struct line line; /* being written; here, since 8 KiB are too much to clear each time */
 };
 
 static void line_add(struct line *line, const char *format, ...)
@@ -141,11 +142,31 @@ static void chain_mac(const struct keys *keys, const uint8_t previous[static MAC
 	(void)crypto_generichash_final(&state, ret_mac, MAC_BYTES);
 }
 
-/* A line that did not go out whole is taken back, so that the chain stays sound. */
+/*
+ * Whether the file is as we left it, so that the next line continues the chain. What is left of a
+ * line that did not go out whole is cut off here, if that was not possible at once.
+ */
+static int log_check(struct audit *audit)
+{
+	struct stat status;
+
+	if (fstat(audit->fd, &status) < 0 || status.st_nlink == 0)
+		return -TACIT_E_AUDIT_UNAVAILABLE;
+	if (status.st_size == audit->size)
+		return 0;
+	if (!audit->torn || status.st_size < audit->size || ftruncate(audit->fd, audit->size) < 0)
+		return -TACIT_E_AUDIT_UNAVAILABLE;
+
+	audit->torn = false;
+	return 0;
+}
+
 static int line_write(struct audit *audit, const struct line *line)
 {
+	if (log_check(audit) < 0)
+		return -TACIT_E_AUDIT_UNAVAILABLE;
 	if (fd_write_all(audit->fd, line->text, line->len) < 0) {
-		(void)!ftruncate(audit->fd, audit->size);
+		audit->torn = ftruncate(audit->fd, audit->size) < 0;
 		return -TACIT_E_AUDIT_UNAVAILABLE;
 	}
 
@@ -155,20 +176,20 @@ static int line_write(struct audit *audit, const struct line *line)
 
 int audit_write(struct audit *audit, const struct audit_event *event)
 {
-	struct line line;
+	struct line *line = &audit->line;
 	uint8_t mac[MAC_BYTES];
 	char mac_text[2 * MAC_BYTES + 1];
 
-	line.len = 0;
-	line.overflow = false;
-	line_format(&line, audit->sequence + 1, event);
-	if (line.overflow)
+	line->len = 0;
+	line->overflow = false;
+	line_format(line, audit->sequence + 1, event);
+	if (line->overflow)
 		return -TACIT_E_AUDIT_UNAVAILABLE;
 
-	chain_mac(audit->keys, audit->mac, line.text, line.len, mac);
+	chain_mac(audit->keys, audit->mac, line->text, line->len, mac);
 	(void)sodium_bin2hex(mac_text, sizeof(mac_text), mac, sizeof(mac));
-	line_add(&line, "%s%s\"}\n", mac_member, mac_text);
-	if (line.overflow || line_write(audit, &line) < 0)
+	line_add(line, "%s%s\"}\n", mac_member, mac_text);
+	if (line->overflow || line_write(audit, line) < 0)
 		return -TACIT_E_AUDIT_UNAVAILABLE;
 
 	audit->sequence++;
@@ -226,9 +247,14 @@ static int line_verify(const struct keys *keys, const char *text, size_t len,
 	return 0;
 }
 
-/* The last two whole lines, which is what it takes to check the last one. */
+/*
+ * The last two whole lines, which is what it takes to check the last one, and half a line that may
+ * stand behind them.
+ */
+#define LOG_END_BYTES (3 * LINE_MAX_BYTES)
+
 struct log_end {
-	char bytes[2 * LINE_MAX_BYTES + 1];
+	char bytes[LOG_END_BYTES + 1];
 	size_t len;        /* whole lines only */
 	size_t torn_bytes; /* what stood behind the last newline */
 	off_t size;        /* of the file without the torn end */
@@ -244,8 +270,8 @@ static int log_end_read(int fd, struct log_end *ret_end)
 	if (fstat(fd, &status) < 0)
 		return -errno;
 
-	start = status.st_size > 2 * LINE_MAX_BYTES ? status.st_size - 2 * LINE_MAX_BYTES : 0;
-	got = pread(fd, ret_end->bytes, 2 * LINE_MAX_BYTES, start);
+	start = status.st_size > LOG_END_BYTES ? status.st_size - LOG_END_BYTES : 0;
+	got = pread(fd, ret_end->bytes, LOG_END_BYTES, start);
 	if (got < 0)
 		return -errno;
 
@@ -313,81 +339,176 @@ void audit_close(struct audit *audit)
 	free(audit);
 }
 
-int audit_create(int dirfd, const struct keys *keys, struct fault *fault)
+/* Opens or makes the file; takes care of nothing in it. */
+static int log_open(int dirfd, int flags, const struct keys *keys, struct audit **ret_audit)
 {
-	static const struct audit_event started = {.event = "audit.started"};
 	cleanup_fd int fd =
-	    openat(dirfd, AUDIT_FILE, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	struct audit *audit;
-	int r;
+	    openat(dirfd, AUDIT_FILE, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 
 	if (fd < 0)
-		return fault_set(fault, -errno, AUDIT_FILE);
-	audit = audit_new(keys, fd);
-	if (!audit)
-		return fault_set(fault, -ENOMEM, AUDIT_FILE);
+		return -errno;
+
+	*ret_audit = audit_new(keys, fd);
+	if (!*ret_audit)
+		return -ENOMEM;
 
 	(void)fd_take(&fd);
-	r = audit_write(audit, &started);
-	audit_close(audit);
-	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
+	return 0;
 }
 
-int audit_open(int dirfd, const struct keys *keys, struct audit **ret_audit, size_t *ret_torn_bytes,
-    struct fault *fault)
+int audit_create(
+    int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault)
 {
-	cleanup_fd int fd = openat(dirfd, AUDIT_FILE, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-	cleanup_free struct log_end *end = malloc(sizeof(*end));
-	struct audit *audit;
-	int r;
+	static const struct audit_event started = {.event = "audit.started"};
+	struct audit *audit = NULL;
+	int r = log_open(dirfd, O_CREAT | O_EXCL, keys, &audit);
 
-	if (fd < 0)
-		return fault_set(fault, -errno, AUDIT_FILE);
-	audit = end ? audit_new(keys, fd) : NULL;
-	if (!audit)
-		return fault_set(fault, -ENOMEM, AUDIT_FILE);
-
-	(void)fd_take(&fd);
-	r = log_end_read(audit->fd, end);
 	if (r == 0)
-		r = chain_resume(audit, end);
-	if (r == 0 && end->torn_bytes > 0 && ftruncate(audit->fd, end->size) < 0)
-		r = -errno;
+		r = audit_write(audit, &started);
 	if (r < 0) {
 		audit_close(audit);
-		return fault_set(fault, r, "last line of " AUDIT_FILE);
+		return fault_set(fault, r, AUDIT_FILE);
 	}
 
-	*ret_torn_bytes = end->torn_bytes;
 	*ret_audit = audit;
 	return 0;
 }
 
-int audit_verify(int dirfd, const struct keys *keys, uint64_t *ret_lines, struct fault *fault)
+int audit_get_mark(const struct audit *audit, struct audit_mark *ret_mark)
+{
+	if (fdatasync(audit->fd) < 0)
+		return -errno;
+
+	ret_mark->sequence = audit->sequence;
+	memcpy(ret_mark->mac, audit->mac, MAC_BYTES);
+	return 0;
+}
+
+/* Finds the end of the chain. An empty file has none: what is missing is the mark's to say. */
+static int log_resume(struct audit *audit, size_t *ret_torn_bytes)
+{
+	cleanup_free struct log_end *end = malloc(sizeof(*end));
+	int r = end ? log_end_read(audit->fd, end) : -ENOMEM;
+
+	if (r == 0 && end->len > 0)
+		r = chain_resume(audit, end);
+	if (r == 0 && end->torn_bytes > 0 && ftruncate(audit->fd, end->size) < 0)
+		r = -errno;
+	if (r == 0)
+		*ret_torn_bytes = end->torn_bytes;
+
+	return r;
+}
+
+/* Says what is missing where the next reader will look for it: in the log itself. */
+static int log_restart(
+    struct audit *audit, const struct audit_mark *mark, struct audit_state *state)
+{
+	char subject[80];
+	const struct audit_event restarted = {.event = "audit.restarted", .subject = subject};
+	bool ends_as_marked = audit->sequence > mark->sequence ||
+	                      (audit->sequence == mark->sequence &&
+	                          memcmp(audit->mac, mark->mac, MAC_BYTES) == 0);
+
+	if (audit->sequence > 0 && ends_as_marked)
+		return 0;
+
+	state->missing_from = audit->sequence < mark->sequence ? audit->sequence + 1 : 1;
+	state->missing_to = mark->sequence;
+	(void)snprintf(subject, sizeof(subject), "lines %llu to %llu are missing",
+	    (unsigned long long)state->missing_from, (unsigned long long)state->missing_to);
+	return audit_write(audit, &restarted);
+}
+
+int audit_open(int dirfd, const struct keys *keys, const struct audit_mark *mark,
+    struct audit **ret_audit, struct audit_state *ret_state, struct fault *fault)
+{
+	struct audit_state state = {0};
+	struct audit *audit = NULL;
+	int r = log_open(dirfd, O_CREAT, keys, &audit);
+
+	if (r < 0)
+		return fault_set(fault, r, AUDIT_FILE);
+
+	r = log_resume(audit, &state.torn_bytes);
+	if (r < 0)
+		(void)fault_set(fault, r, "last line of " AUDIT_FILE);
+	if (r == 0) {
+		r = log_restart(audit, mark, &state);
+		if (r < 0)
+			(void)fault_set(fault, r, AUDIT_FILE);
+	}
+	if (r < 0) {
+		audit_close(audit);
+		return r;
+	}
+
+	*ret_state = state;
+	*ret_audit = audit;
+	return 0;
+}
+
+struct verification {
+	const struct keys *keys;
+	const struct audit_mark *mark;
+	uint8_t mac[MAC_BYTES]; /* of the line before */
+	struct audit_findings findings;
+};
+
+static int verification_step(struct verification *verification, const char *text, size_t len)
+{
+	static const char restarted[] = ",\"event\":\"audit.restarted\"";
+	struct audit_findings *findings = &verification->findings;
+	const struct audit_mark *mark = verification->mark;
+
+	if (line_verify(verification->keys, text, len, findings->lines + 1, verification->mac) < 0)
+		return -TACIT_E_CORRUPT;
+	findings->lines++;
+	findings->gaps += memmem(text, len, restarted, sizeof(restarted) - 1) != NULL;
+
+	return findings->lines == mark->sequence &&
+	               memcmp(verification->mac, mark->mac, MAC_BYTES) != 0
+	           ? -TACIT_E_CORRUPT
+	           : 0;
+}
+
+/* What stands behind the last newline is being written, or torn by a crash: audit_open mends it. */
+static int verification_walk(
+    struct verification *verification, FILE *file, struct fault *fault)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	ssize_t len;
+
+	while ((len = getline(&text, &size, file)) > 0 && text[len - 1] == '\n')
+		if (verification_step(verification, text, (size_t)len - 1) < 0)
+			return fault_set_why(fault, -TACIT_E_CORRUPT, "the chain breaks here",
+			    AUDIT_FILE " line %llu",
+			    (unsigned long long)(verification->findings.lines + 1));
+
+	return ferror(file) ? fault_set(fault, -EIO, AUDIT_FILE) : 0;
+}
+
+int audit_verify(int dirfd, const struct keys *keys, const struct audit_mark *mark,
+    struct audit_findings *ret_findings, struct fault *fault)
 {
 	cleanup_fd int fd = openat(dirfd, AUDIT_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	cleanup_file FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
-	cleanup_free char *text = NULL;
-	uint8_t mac[MAC_BYTES] = {0};
-	size_t size = 0;
-	uint64_t lines = 0;
-	ssize_t len;
+	struct verification verification = {.keys = keys, .mark = mark};
+	int r;
 
 	if (!file)
 		return fault_set(fault, -errno, AUDIT_FILE);
 
 	(void)fd_take(&fd); /* the stream closes it */
-	while ((len = getline(&text, &size, file)) > 0) {
-		if (text[len - 1] != '\n')
-			break; /* being written, or torn by a crash: audit_open mends that */
-		if (line_verify(keys, text, (size_t)len - 1, lines + 1, mac) < 0)
-			return fault_set_why(fault, -TACIT_E_CORRUPT, "the chain breaks here",
-			    AUDIT_FILE " line %llu", (unsigned long long)(lines + 1));
-		lines++;
-	}
-	if (lines == 0)
-		return fault_set_why(fault, -TACIT_E_CORRUPT, "empty", AUDIT_FILE);
+	r = verification_walk(&verification, file, fault);
+	if (r < 0)
+		return r;
+	if (verification.findings.lines < mark->sequence || verification.findings.lines == 0)
+		return fault_set_why(fault, -TACIT_E_CORRUPT, "lines are missing at its end",
+		    AUDIT_FILE " behind line %llu",
+		    (unsigned long long)verification.findings.lines);
 
-	*ret_lines = lines;
+	*ret_findings = verification.findings;
 	return 0;
 }

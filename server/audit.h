@@ -19,6 +19,7 @@
 struct audit;
 
 #define AUDIT_FILE        "audit.log"
+#define AUDIT_MAC_BYTES   32
 #define AUDIT_SECRETS_MAX 16 /* in one line; a larger bundle takes several */
 
 struct audit_secret {
@@ -37,22 +38,52 @@ struct audit_event {
 	size_t secrets_count;
 };
 
+/*
+ * Where the log stood at some time: its last line. A chain alone does not show that its end is
+ * missing; a mark that is kept elsewhere (audit_mark.h) does.
+ */
+struct audit_mark {
+	uint64_t sequence; /* 0: nothing is known */
+	uint8_t mac[AUDIT_MAC_BYTES];
+};
+
 /* Makes the log and writes its first line. -EEXIST, -errno. */
-int audit_create(int dirfd, const struct keys *keys, struct fault *fault);
+int audit_create(
+    int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault);
+
+/* What opening the log has found, and mended. */
+struct audit_state {
+	size_t torn_bytes;     /* of a last line that a crash has cut off */
+	uint64_t missing_from; /* lines that were there at the mark, and are not; 0: none */
+	uint64_t missing_to;
+};
 
 /*
  * Opens the log to go on with its chain. A last line that was cut off by a crash is removed, which
- * loses nothing: its answer never left. *ret_torn_bytes says how much that was.
- * -TACIT_E_CORRUPT when the last whole line does not authenticate.
+ * loses nothing: its answer never left. When lines up to `mark` are missing, or the whole file is,
+ * a line `audit.restarted` says which. -TACIT_E_CORRUPT when the last whole line does not
+ * authenticate.
  */
-int audit_open(int dirfd, const struct keys *keys, struct audit **ret_audit, size_t *ret_torn_bytes,
-    struct fault *fault);
+int audit_open(int dirfd, const struct keys *keys, const struct audit_mark *mark,
+    struct audit **ret_audit, struct audit_state *ret_state, struct fault *fault);
 void audit_close(struct audit *audit);
 
-/* -TACIT_E_AUDIT_UNAVAILABLE when it cannot be written whole: then nothing may be answered. */
+/* Where the log stands; what is in front of it is on disk by then. 0 or -errno. */
+int audit_get_mark(const struct audit *audit, struct audit_mark *ret_mark);
+
+/*
+ * -TACIT_E_AUDIT_UNAVAILABLE when it cannot be written whole, or when the file was deleted or
+ * changed under us: then nothing may be answered. The next call tries again.
+ */
 int audit_write(struct audit *audit, const struct audit_event *event);
 
-/* Walks the whole chain. The first line that breaks it is in `fault`. */
-int audit_verify(int dirfd, const struct keys *keys, uint64_t *ret_lines, struct fault *fault);
+struct audit_findings {
+	uint64_t lines;
+	uint64_t gaps; /* lines `audit.restarted` */
+};
+
+/* Walks the whole chain, up to `mark` at least. The first line that breaks it is in `fault`. */
+int audit_verify(int dirfd, const struct keys *keys, const struct audit_mark *mark,
+    struct audit_findings *ret_findings, struct fault *fault);
 
 #endif

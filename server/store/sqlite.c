@@ -17,6 +17,7 @@ struct store {
 	sqlite3_stmt *get;
 	sqlite3_stmt *put;
 	sqlite3_stmt *delete;
+	sqlite3_stmt *begin_read;
 	sqlite3_stmt *begin;
 	sqlite3_stmt *commit;
 	sqlite3_stmt *rollback;
@@ -110,6 +111,7 @@ static int statements_prepare(struct store *store)
 	    {&store->put, "INSERT INTO records VALUES(?1,?2)"
 	                  " ON CONFLICT(key) DO UPDATE SET value=?2"},
 	    {&store->delete, "DELETE FROM records WHERE key=?1"},
+	    {&store->begin_read, "BEGIN"},
 	    {&store->begin, "BEGIN IMMEDIATE"},
 	    {&store->commit, "COMMIT"},
 	    {&store->rollback, "ROLLBACK"},
@@ -198,6 +200,7 @@ void store_close(struct store *store)
 	(void)sqlite3_finalize(store->get);
 	(void)sqlite3_finalize(store->put);
 	(void)sqlite3_finalize(store->delete);
+	(void)sqlite3_finalize(store->begin_read);
 	(void)sqlite3_finalize(store->begin);
 	(void)sqlite3_finalize(store->commit);
 	(void)sqlite3_finalize(store->rollback);
@@ -226,11 +229,37 @@ static int value_copy(sqlite3_stmt *statement, struct store_value *ret_value)
 	return 0;
 }
 
+static int statement_run(sqlite3_stmt *statement)
+{
+	int step = sqlite3_step(statement);
+
+	(void)sqlite3_reset(statement);
+	return error_from(step);
+}
+
+/*
+ * Reads go on in one transaction until the next commit: taking and leaving SQLite's locks would be
+ * three system calls for each of them, and we are the only writer. It ends before a commit begins,
+ * so that it never holds up a checkpoint.
+ */
+static void read_begin(struct store *store)
+{
+	if (sqlite3_get_autocommit(store->db))
+		(void)statement_run(store->begin_read);
+}
+
+static void read_end(struct store *store)
+{
+	if (!sqlite3_get_autocommit(store->db))
+		(void)statement_run(store->rollback);
+}
+
 int store_get(
     struct store *store, const uint8_t *key, size_t key_len, struct store_value *ret_value)
 {
 	int step, r;
 
+	read_begin(store);
 	(void)sqlite3_bind_blob(store->get, 1, key, (int)key_len, SQLITE_STATIC);
 	step = sqlite3_step(store->get);
 	if (step == SQLITE_ROW)
@@ -332,18 +361,12 @@ static int op_write(struct store *store, const struct store_op *op)
 	return error_from(step);
 }
 
-static int statement_run(sqlite3_stmt *statement)
-{
-	int step = sqlite3_step(statement);
-
-	(void)sqlite3_reset(statement);
-	return error_from(step);
-}
-
 int store_commit(struct store *store, const struct store_op ops[], size_t count)
 {
-	int r = statement_run(store->begin);
+	int r;
 
+	read_end(store);
+	r = statement_run(store->begin);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = ops[i].kind == STORE_EXPECT ? op_expect(store, &ops[i])
 		                                : op_write(store, &ops[i]);
