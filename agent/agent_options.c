@@ -8,7 +8,7 @@
 #include "tacit/deadline.h"
 #include "tacit/name.h"
 
-#define DEFAULT_TIMEOUT_MS (30 * 1000)
+#define DEFAULT_TIMEOUT_MS 30000
 
 /* clang-format off */
 #define COMMON_ROWS                                                                                \

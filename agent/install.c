@@ -35,6 +35,18 @@ static int file_fill(int fd, const struct bundle_item *item)
 	return fchmod(fd, item->mode) < 0 ? -errno : 0;
 }
 
+/* A name that is taken was left by a run that had our PID and was killed. */
+static int staged_open(int dir_fd, const char *name)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir_fd, name, flags, 0400);
+
+	if (fd < 0 && errno == EEXIST && unlinkat(dir_fd, name, 0) == 0)
+		fd = openat(dir_fd, name, flags, 0400);
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int file_stage(int dir_fd, size_t index, const struct bundle_item *item)
 {
 	char name[STAGED_NAME_BYTES];
@@ -42,10 +54,9 @@ static int file_stage(int dir_fd, size_t index, const struct bundle_item *item)
 	int r;
 
 	staged_name(index, name);
-	(void)unlinkat(dir_fd, name, 0); /* of a run that had our PID and was killed */
-	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+	fd = staged_open(dir_fd, name);
 	if (fd < 0)
-		return -errno;
+		return fd;
 
 	r = file_fill(fd, item);
 	if (r < 0)

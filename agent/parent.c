@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,4 +141,30 @@ void parent_wipe_environment(char *environment[])
 {
 	for (; *environment; environment++)
 		explicit_bzero(*environment, strlen(*environment));
+}
+
+/* Pages that nobody can write hold what the file holds: they come back when they are needed. */
+static int segments_drop(struct dl_phdr_info *info, size_t size, void *data)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	(void)data;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t from = (info->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+		uintptr_t to = info->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+
+		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+			/* NOLINTNEXTLINE(performance-no-int-to-ptr): the loader's own numbers */
+			(void)madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+
+	return 0;
+}
+
+void parent_shrink(void)
+{
+	(void)malloc_trim(0);
+	(void)dl_iterate_phdr(segments_drop, NULL);
 }

@@ -34,6 +34,9 @@ int parent_start(char *const command[], char *const environment[], struct parent
 /* Serves until the command ends; its exit code, or 128+N when signal N ended it. */
 int parent_serve(const struct parent *parent);
 
+/* Gives back the memory that only the delivery needed: free heap, and the pages of its code. */
+void parent_shrink(void);
+
 /*
  * Overwrites the strings of an environment where they stand, so that /proc/PID/environ shows none
  * of them any more.

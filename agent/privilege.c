@@ -18,7 +18,7 @@
 
 #include "tacit/fd.h"
 
-#define ACCOUNTS_MAX_BYTES (1024 * 1024)
+#define ACCOUNTS_MAX_BYTES 1048576UL
 #define CAPABILITIES_MAX   64
 #define ID_MAX             (UINT32_MAX - 1) /* -1 means "leave it" to the system calls */
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -86,18 +85,29 @@ static int run_parent(struct session *session, struct delivery *delivery)
 	delivery_forget(delivery);
 	source_cleanup(&session->source);
 	parent_wipe_environment(environ);
-	(void)malloc_trim(0);
+	parent_shrink();
 
 	exit_code = parent_serve(&parent);
 	delivery_undo(delivery);
 	return exit_code;
 }
 
+static int deliver_strictly(
+    const struct session *session, struct delivery *delivery, struct fault *fault)
+{
+	if (!session->source) {
+		*fault = session->source_fault;
+		return fault->err;
+	}
+
+	return delivery_make(
+	    &session->options, session->source, session->deadline_ms, false, delivery, fault);
+}
+
 /* With --on-failure start the command is given an environment without what we failed to get. */
 static int deliver(const struct session *session, struct delivery *delivery, struct fault *fault)
 {
-	int r = delivery_make(
-	    &session->options, session->source, session->deadline_ms, false, delivery, fault);
+	int r = deliver_strictly(session, delivery, fault);
 
 	if (r == 0 || session->options.on_failure != FAILURE_STARTS)
 		return r;

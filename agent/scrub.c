@@ -168,11 +168,15 @@ static int append_path(struct secret *string, const struct bundle_item *item, co
 /* Takes `string` over, whole but for its NUL. */
 static int environment_add(struct environment *environment, struct secret **string)
 {
+	size_t len = secret_len(*string);
+	char *end;
+
 	if (secret_append(*string, "", 1) < 0)
 		return -ENOMEM;
 
-	/* execve(2) wants char * and changes nothing. */
-	environment->vars[environment->count++] = (char *)(uintptr_t)secret_bytes(*string);
+	/* execve(2) wants char *, though it changes nothing. */
+	end = (char *)secret_space(*string, 0);
+	environment->vars[environment->count++] = end - len - 1;
 	environment->made[environment->made_count++] = secret_take(string);
 	return 0;
 }
@@ -253,7 +257,7 @@ int scrub_environment(char *const inherited[], const struct scrub_rules *rules,
 
 	environment.vars = calloc(inherited_count + made_max + 1, sizeof(*environment.vars));
 	environment.removed = calloc(inherited_count + 1, sizeof(*environment.removed));
-	environment.made = calloc(made_max, sizeof(*environment.made));
+	environment.made = calloc(made_max, sizeof(struct secret *));
 	if (!environment.vars || !environment.removed || !environment.made)
 		return fault_set(fault, -ENOMEM, "environment");
 

@@ -30,6 +30,18 @@ static int user_become(struct session *session, struct fault *fault)
 	return privilege_become(user, fault);
 }
 
+/* A source that fails is no end where the command may start without it; all else is. */
+static int session_source_open(struct session *session, struct fault *fault)
+{
+	int r = source_open(&session->options, &session->source, fault);
+
+	if (r == 0 || session->options.on_failure != FAILURE_STARTS)
+		return r;
+
+	session->source_fault = *fault;
+	return 0;
+}
+
 int session_open(const struct command *command, int argc, char *argv[], struct session *ret_session,
     struct fault *fault)
 {
@@ -45,7 +57,7 @@ int session_open(const struct command *command, int argc, char *argv[], struct s
 	signals_catch();
 	r = privilege_close_up(fault);
 	if (r == 0)
-		r = source_open(options, &ret_session->source, fault);
+		r = session_source_open(ret_session, fault);
 	if (r == 0)
 		r = user_become(ret_session, fault);
 

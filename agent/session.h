@@ -15,7 +15,8 @@ struct session {
 	struct user user; /* with --user */
 	const char *home; /* of that user, if it is a new one and known; else NULL */
 	int64_t deadline_ms;
-	struct source *source;
+	struct source *source;     /* NULL where it could not be opened, with --on-failure start */
+	struct fault source_fault; /* why not */
 };
 
 /*

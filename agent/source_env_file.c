@@ -12,7 +12,7 @@
 #include "tacit/fd.h"
 #include "tacit/secret.h"
 
-#define ENV_FILE_MAX_BYTES (8 * 1024 * 1024)
+#define ENV_FILE_MAX_BYTES 8388608UL
 #define READ_STEP_BYTES    16384
 
 struct source_env_file {

@@ -29,7 +29,7 @@ static int read_grant(struct session *session, struct grant *ret_grant)
 	if (err < 0)
 		return err;
 	if (!name_is_pattern(pattern))
-		return fault_set(&session->fault, -TACIT_E_INVALID_PATTERN, "%s", pattern);
+		return session_refuse(session, -TACIT_E_INVALID_PATTERN, pattern);
 
 	ret_grant->pattern = pattern;
 

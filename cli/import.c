@@ -10,7 +10,7 @@
 #include "tacit/name.h"
 #include "value.h"
 
-#define IMPORT_MAX_BYTES (16 * 1024 * 1024)
+#define IMPORT_MAX_BYTES ((size_t)16 * 1024 * 1024)
 
 const struct option_row import_options[] = {
     {"prefix", "P", "store NAME as P/NAME"},

@@ -81,7 +81,11 @@ int listing_show(struct listing *listing)
 	if (fflush(listing->json) != 0)
 		return -ENOMEM;
 
+	errno = 0; /* as in table_print() */
 	(void)printf("{\"%s\":[%s]}\n", listing->shape->key, listing->json_text);
 
-	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+
+	return errno ? -errno : -EIO;
 }

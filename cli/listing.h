@@ -34,7 +34,7 @@ int listing_add(struct listing *listing, const struct json *item);
 /* Adds everything in the array of the shape's key in `answer`; -TACIT_E_PROTOCOL without one. */
 int listing_add_all(struct listing *listing, const struct json *answer);
 
-/* Prints to stdout. 0, -ENOMEM, -EIO. */
+/* Prints to stdout. 0, -ENOMEM or -errno. */
 int listing_show(struct listing *listing);
 
 #endif

@@ -2,13 +2,17 @@
 #include "prompt.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <termios.h>
 #include <unistd.h>
 
-/* What may end or stop us while the terminal is silent. */
-static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+/*
+ * What may end or stop us while the terminal is silent. Not SIGTTIN and SIGTTOU: in the background
+ * the very first tcsetattr(3) stops us, with nothing to put back yet.
+ */
+static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
 #define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
 
@@ -17,6 +21,7 @@ static volatile sig_atomic_t caught;
 struct silence {
 	struct termios before;
 	struct sigaction actions[SIGNAL_COUNT];
+	sigset_t mask;
 };
 
 static void note_signal(int signal_number)
@@ -24,25 +29,35 @@ static void note_signal(int signal_number)
 	caught = signal_number;
 }
 
-/* Without SA_RESTART, so that read(2) returns and the terminal is put back by ordinary code. */
+/*
+ * The signals are blocked but for the wait in wait_for_line(), so that none can come between a
+ * look at `caught` and that wait, and be slept through.
+ */
 static void catch_signals(struct silence *silence)
 {
 	const struct sigaction note = {.sa_handler = note_signal};
+	sigset_t blocked;
 
 	caught = 0;
+	(void)sigemptyset(&blocked);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		(void)sigaddset(&blocked, signals[i]);
 		(void)sigaction(signals[i], &note, &silence->actions[i]);
 
 		/* What our parent told us to ignore (nohup) stays ignored. */
 		if (silence->actions[i].sa_handler == SIG_IGN)
 			(void)sigaction(signals[i], &silence->actions[i], NULL);
 	}
+
+	(void)sigprocmask(SIG_BLOCK, &blocked, &silence->mask);
 }
 
 static void release_signals(const struct silence *silence)
 {
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		(void)sigaction(signals[i], &silence->actions[i], NULL);
+
+	(void)sigprocmask(SIG_SETMASK, &silence->mask, NULL);
 }
 
 static int silence_begin(struct silence *silence)
@@ -75,13 +90,22 @@ static void silence_end(const struct silence *silence)
 	(void)fputc('\n', stderr); /* the one that was typed did not show */
 }
 
+/* -EINTR when a signal came instead. */
+static int wait_for_line(const struct silence *silence)
+{
+	struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return ppoll(&terminal, 1, NULL, &silence->mask) < 0 ? -errno : 0;
+}
+
 /* One line, or what came before an end-of-file character, without its line end. */
-static int read_line(struct secret *line)
+static int read_line(const struct silence *silence, struct secret *line)
 {
 	uint8_t *space = secret_space(line, PROMPT_MAX_BYTES + 2);
+	int err = space ? wait_for_line(silence) : -ENOMEM;
 
-	if (!space)
-		return -ENOMEM;
+	if (err < 0)
+		return err;
 
 	ssize_t got = read(STDIN_FILENO, space, PROMPT_MAX_BYTES + 2);
 
@@ -106,7 +130,7 @@ static int ask_once(const char *question, const char *name, struct secret *line)
 		return err;
 
 	(void)fprintf(stderr, "%s %s: ", question, name);
-	err = read_line(line);
+	err = read_line(&silence, line);
 	silence_end(&silence);
 
 	return err;

@@ -165,7 +165,7 @@ static int put(struct session *session)
 	char etag[PROTO_ETAG_MAX_BYTES];
 	struct http_request request = {.method = "PUT", .path = path};
 	struct value_source source = {0};
-	const char *name;
+	const char *name = NULL;
 	int err = put_name(session, &name);
 
 	if (err == 0)

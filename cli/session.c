@@ -78,12 +78,17 @@ int session_connect(struct session *session)
 	    arguments_option(arguments, "server"), timeout_ms, &session->fault);
 }
 
+int session_refuse(struct session *session, int err, const char *text)
+{
+	return fault_set(&session->fault, err, "%s", *text ? text : "''");
+}
+
 int session_secret_name(struct session *session, int index, const char **ret_name)
 {
 	const char *name = arguments_item(&session->arguments, index);
 
 	if (!name_is_secret(name))
-		return fault_set(&session->fault, -TACIT_E_INVALID_NAME, "%s", name);
+		return session_refuse(session, -TACIT_E_INVALID_NAME, name);
 
 	*ret_name = name;
 
@@ -95,7 +100,7 @@ int session_client_name(struct session *session, int index, const char **ret_nam
 	const char *name = arguments_item(&session->arguments, index);
 
 	if (!name_is_client(name))
-		return fault_set(&session->fault, -TACIT_E_INVALID_NAME, "%s", name);
+		return session_refuse(session, -TACIT_E_INVALID_NAME, name);
 
 	*ret_name = name;
 

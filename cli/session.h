@@ -30,6 +30,9 @@ int session_run_unchecked(
  */
 int session_connect(struct session *session);
 
+/* Sets the fault for an argument that is not what it should be; an empty one shows as `''`. */
+int session_refuse(struct session *session, int err, const char *text);
+
 /* An argument as a secret's name or a client's; -TACIT_E_INVALID_NAME. */
 int session_secret_name(struct session *session, int index, const char **ret_name);
 int session_client_name(struct session *session, int index, const char **ret_name);

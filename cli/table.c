@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -175,9 +176,12 @@ int table_print(struct table *table, FILE *out, size_t width, bool bold_titles)
 	size_t widths[TABLE_COLUMNS_MAX] = {0};
 	size_t count = column_count(table);
 
+	assert(count > 0 && count <= TABLE_COLUMNS_MAX);
+
 	if (fflush(table->stream) != 0 || ferror(table->stream))
 		return -ENOMEM;
 
+	errno = 0; /* an early write(2) that fails tells stdio, and only later us */
 	measure(table, count, widths);
 	if (width > 0)
 		squeeze(count, widths, width);
@@ -193,7 +197,10 @@ int table_print(struct table *table, FILE *out, size_t width, bool bold_titles)
 		cell += strlen(cell) + 1;
 	}
 
-	return fflush(out) == 0 && !ferror(out) ? 0 : -EIO;
+	if (fflush(out) == 0 && !ferror(out))
+		return 0;
+
+	return errno ? -errno : -EIO;
 }
 
 static size_t terminal_width(void)

@@ -41,7 +41,7 @@ void table_add_int(struct table *table, const struct json *object, const char *k
 /*
  * Prints titles and rows. `width` is what may be used, 0 for as much as it takes: where that is
  * less the widest columns are cut, and each cut shows as `…`. Bytes that are not printable ASCII
- * become `?`, since what a server sends is not to steer a terminal. 0 or -ENOMEM, -EIO.
+ * become `?`, since what a server sends is not to steer a terminal. 0, -ENOMEM or -errno.
  */
 int table_print(struct table *table, FILE *out, size_t width, bool bold_titles);
 

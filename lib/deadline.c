@@ -19,17 +19,19 @@ static int64_t now_ms(void)
 
 int64_t deadline_in_ms(int64_t timeout_ms)
 {
-	return now_ms() + timeout_ms;
+	int64_t now = now_ms();
+
+	return timeout_ms > INT64_MAX - now ? INT64_MAX : now + timeout_ms;
 }
 
 int deadline_left_ms(int64_t deadline_ms)
 {
-	int64_t left = deadline_ms - now_ms();
+	int64_t now = now_ms();
 
-	if (left <= 0)
+	if (deadline_ms <= now)
 		return 0;
 
-	return left > INT_MAX ? INT_MAX : (int)left;
+	return deadline_ms - now > INT_MAX ? INT_MAX : (int)(deadline_ms - now);
 }
 
 static const struct {

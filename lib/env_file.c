@@ -153,9 +153,11 @@ static size_t unquote(const char *from, const char *to, bool escapes, uint8_t *r
 
 	while (from < to) {
 		bool pair = to - from >= 2;
-		char meaning = escapes && pair && *from == '\\' ? escape_meaning(from[1]) : 0;
+		char meaning = '\0';
 
-		if (meaning) {
+		if (escapes && pair && *from == '\\')
+			meaning = escape_meaning(from[1]);
+		if (meaning != '\0') {
 			ret_bytes[len++] = (uint8_t)meaning;
 			from += 2;
 		} else if (pair && from[0] == '\r' && from[1] == '\n') {

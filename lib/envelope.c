@@ -41,15 +41,16 @@ void envelope_seal(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad,
 int envelope_open(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad, size_t ad_len,
     const void *sealed, size_t sealed_len, struct secret **ret_plain)
 {
-	const uint8_t *nonce = sealed;
-	const uint8_t *tag = nonce + NONCE_BYTES;
-	const uint8_t *ciphertext = tag + TAG_BYTES;
 	cleanup_secret struct secret *plain = NULL;
+	const uint8_t *nonce, *tag, *ciphertext;
 	size_t len;
 
 	if (sealed_len < ENVELOPE_OVERHEAD_BYTES)
 		return -TACIT_E_CORRUPT;
 
+	nonce = sealed;
+	tag = nonce + NONCE_BYTES;
+	ciphertext = tag + TAG_BYTES;
 	len = sealed_len - ENVELOPE_OVERHEAD_BYTES;
 	if (secret_new(len, &plain) < 0)
 		return -ENOMEM;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tacit/err.h"
 
+#include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct err_row {
@@ -21,15 +24,21 @@ static const struct err_row err_rows[] = {
 
 #define ERR_ROWS_COUNT (sizeof(err_rows) / sizeof(err_rows[0]))
 
+/* Without its sign. In 64 bits, since INT_MIN has no counterpart among the ints. */
+static size_t err_number(int err)
+{
+	return (size_t)llabs((long long)err);
+}
+
 /* NULL for an errno, and for a number that is in no table. */
 static const struct err_row *err_row(int err)
 {
-	int index = (err < 0 ? -err : err) - TACIT_E_BASE;
+	size_t number = err_number(err);
 
-	if (index <= 0 || (size_t)index >= ERR_ROWS_COUNT)
+	if (number <= TACIT_E_BASE || number - TACIT_E_BASE >= ERR_ROWS_COUNT)
 		return NULL;
 
-	return &err_rows[index];
+	return &err_rows[number - TACIT_E_BASE];
 }
 
 const char *err_text(int err)
@@ -43,7 +52,7 @@ const char *err_text(int err)
 		return "no error";
 
 	/* strerrordesc_np is thread-safe and independent of the locale, as strerror is not. */
-	text = strerrordesc_np(err < 0 ? -err : err);
+	text = err == INT_MIN ? NULL : strerrordesc_np(abs(err));
 	return text ? text : "unknown error";
 }
 
@@ -111,12 +120,24 @@ int fault_set_why(struct fault *fault, int err, const char *why, const char *wha
 	return err;
 }
 
+/* U+0080 to U+009F in UTF-8. Terminals obey them: U+009B is an escape sequence in one character. */
+static bool is_c1_control(const char *text)
+{
+	return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+	       (unsigned char)text[1] <= 0x9f;
+}
+
 /* A hostile file name or server must not draw on the terminal or fake a second line. */
 static void text_defuse(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f) {
 			*text = '?';
+		} else if (is_c1_control(text)) {
+			*text++ = '?';
+			*text = '?';
+		}
+	}
 }
 
 void fault_report(const char *program, const struct fault *fault)

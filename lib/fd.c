@@ -55,6 +55,8 @@ int fd_write_all(int fd, const void *bytes, size_t len)
 			continue;
 		if (written < 0)
 			return -errno;
+		if (written == 0)
+			return -EIO; /* rather than trying for ever */
 		at += written;
 		len -= (size_t)written;
 	}
@@ -113,24 +115,20 @@ static int temporary_fill(int fd, mode_t mode, const void *bytes, size_t len)
 	return 0;
 }
 
-static int directory_sync(int dirfd)
-{
-	cleanup_fd int own_fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (own_fd < 0 || fsync(own_fd) < 0)
-		return -errno;
-
-	return 0;
-}
-
 /* `rename_flags` is 0, or RENAME_NOREPLACE to fail with EEXIST over an existing file. */
 static int file_put(
     int dirfd, const char *name, mode_t mode, const void *bytes, size_t len, unsigned rename_flags)
 {
+	/* What dirfd is may be O_PATH or AT_FDCWD, and a failure here must come before the file. */
+	cleanup_fd int sync_fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char temporary[TEMPORARY_NAME_BYTES];
-	cleanup_fd int fd = temporary_create(dirfd, mode, temporary);
+	cleanup_fd int fd = -1;
 	int r;
 
+	if (sync_fd < 0)
+		return -errno;
+
+	fd = temporary_create(dirfd, mode, temporary);
 	if (fd < 0)
 		return fd;
 
@@ -142,7 +140,7 @@ static int file_put(
 		return r;
 	}
 
-	return directory_sync(dirfd);
+	return fsync(sync_fd) < 0 ? -errno : 0;
 }
 
 int fd_create_file(int dirfd, const char *name, mode_t mode, const void *bytes, size_t len)

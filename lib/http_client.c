@@ -15,6 +15,7 @@
 #include "tacit/url.h"
 
 #define HEAD_MAX_BYTES  16384
+#define HEAD_STEP_BYTES 4096 /* a head and a small body at one go, and no more locked memory */
 #define BODY_STEP_BYTES 65536
 #define STATUS_PREFIX   "HTTP/1.1 "
 
@@ -439,7 +440,7 @@ static int read_head(struct call *call, struct http_head *ret_head)
 		}
 		if (secret_len(input) == HEAD_MAX_BYTES)
 			return -TACIT_E_PROTOCOL;
-		r = receive(call, input, HEAD_MAX_BYTES - secret_len(input));
+		r = receive(call, input, HEAD_STEP_BYTES - secret_len(input) % HEAD_STEP_BYTES);
 		if (r < 0)
 			return r;
 	}
@@ -557,6 +558,9 @@ static int exchange(struct call *call, struct http_response *ret_response, struc
 
 	client_disconnect(client);
 	url_print(&client->urls[client->current], url_text);
+	if (r == -TACIT_E_CUT_OFF && !call->answered)
+		return fault_set_why(
+		    fault, r, "the server closed the connection without an answer", "%s", url_text);
 	return fault_set(fault, r, "%s", url_text);
 }
 
@@ -568,17 +572,11 @@ void http_response_free(struct http_response *response)
 	response->body = NULL;
 }
 
-int http_client_new(const struct identity *identity, const char *servers,
-    struct http_client **ret_client, struct fault *fault)
+static int client_fill(struct http_client *client, const struct identity *identity,
+    const char *servers, struct fault *fault)
 {
-	cleanup_http_client struct http_client *client = calloc(1, sizeof(*client));
 	int r;
 
-	if (!client)
-		return fault_set(fault, -ENOMEM, "http client");
-
-	if (!servers)
-		servers = identity_server(identity);
 	if (!*servers)
 		return fault_set(fault, -TACIT_E_NO_SERVER, "%s", identity_client(identity));
 	r = url_parse_list(servers, client->urls, &client->url_count);
@@ -587,12 +585,26 @@ int http_client_new(const struct identity *identity, const char *servers,
 
 	r = tls_context_new(identity, &client->tls);
 	if (r == 0)
-		r = secret_new(HEAD_MAX_BYTES, &client->input);
-	if (r < 0)
-		return fault_set(fault, r, "%s", identity_client(identity));
+		r = secret_new(HEAD_STEP_BYTES, &client->input);
+	return r < 0 ? fault_set(fault, r, "%s", identity_client(identity)) : 0;
+}
+
+int http_client_new(const struct identity *identity, const char *servers,
+    struct http_client **ret_client, struct fault *fault)
+{
+	struct http_client *client = calloc(1, sizeof(*client));
+	int r;
+
+	if (!client)
+		return fault_set(fault, -ENOMEM, "%s", identity_client(identity));
+
+	r = client_fill(client, identity, servers ? servers : identity_server(identity), fault);
+	if (r < 0) {
+		http_client_free(client);
+		return r;
+	}
 
 	*ret_client = client;
-	client = NULL;
 	return 0;
 }
 

@@ -30,20 +30,35 @@ void crypto_start(void)
 }
 
 /* Owners for OpenSSL's objects. */
-#define DEFINE_CLEANUP(type, free_function)              \
-	static void free_function##_owned(type **object) \
-	{                                                \
-		free_function(*object);                  \
-		*object = NULL;                          \
-	}
+static void key_cleanup(EVP_PKEY **key)
+{
+	EVP_PKEY_free(*key);
+}
+#define cleanup_key __attribute__((cleanup(key_cleanup)))
 
-DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
-DEFINE_CLEANUP(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
-DEFINE_CLEANUP(X509_REQ, X509_REQ_free)
-DEFINE_CLEANUP(GENERAL_NAMES, GENERAL_NAMES_free)
-DEFINE_CLEANUP(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free)
+static void key_context_cleanup(EVP_PKEY_CTX **context)
+{
+	EVP_PKEY_CTX_free(*context);
+}
+#define cleanup_key_context __attribute__((cleanup(key_context_cleanup)))
 
-#define cleanup_with(free_function) __attribute__((cleanup(free_function##_owned)))
+static void request_cleanup(X509_REQ **request)
+{
+	X509_REQ_free(*request);
+}
+#define cleanup_request __attribute__((cleanup(request_cleanup)))
+
+static void names_cleanup(GENERAL_NAMES **names)
+{
+	GENERAL_NAMES_free(*names);
+}
+#define cleanup_names __attribute__((cleanup(names_cleanup)))
+
+static void pkcs8_cleanup(PKCS8_PRIV_KEY_INFO **info)
+{
+	PKCS8_PRIV_KEY_INFO_free(*info);
+}
+#define cleanup_pkcs8 __attribute__((cleanup(pkcs8_cleanup)))
 
 /* One parse: where it stands in the text, and what was found so far. */
 struct reader {
@@ -127,7 +142,7 @@ static const struct key_form {
 
 static EVP_PKEY *key_build(const uint8_t *private, const uint8_t *public)
 {
-	cleanup_with(EVP_PKEY_CTX_free) EVP_PKEY_CTX *context = NULL;
+	cleanup_key_context EVP_PKEY_CTX *context = NULL;
 	uint8_t native[P256_PRIVATE]; /* OSSL_PARAM wants this machine's byte order */
 	char group[] = "P-256";
 	EVP_PKEY *key = NULL;
@@ -291,7 +306,7 @@ static int take_comment(struct reader *reader, const struct line *line)
 		len--;
 	if (identity->server[0])
 		return refuse(reader, "holds more than one tacit-server line");
-	if (len >= sizeof(identity->server) || memchr(value, '\0', len))
+	if (len >= sizeof(identity->server) || strnlen(value, len) != len)
 		return refuse(reader, "its tacit-server line is not a URL");
 
 	memcpy(identity->server, value, len);
@@ -411,7 +426,7 @@ static int parse_uri(const char *uri, char ret_client[static CLIENT_NAME_MAX_BYT
 static int check_name(struct reader *reader)
 {
 	static const char why[] = "the certificate does not name exactly one Tacit client";
-	cleanup_with(GENERAL_NAMES_free) GENERAL_NAMES *names = NULL;
+	cleanup_names GENERAL_NAMES *names = NULL;
 	const ASN1_IA5STRING *uri;
 	const GENERAL_NAME *name;
 
@@ -450,29 +465,29 @@ static int identity_fill(struct reader *reader)
 int identity_parse(const struct secret *pem, const char *label, struct identity **ret_identity,
     struct fault *fault)
 {
-	cleanup_identity struct identity *identity = calloc(1, sizeof(*identity));
-	struct reader reader = {.identity = identity};
+	struct identity *identity = calloc(1, sizeof(*identity));
+	struct reader reader = {.size = secret_len(pem), .identity = identity};
 	int r;
 
 	if (!identity)
 		return fault_set(fault, -ENOMEM, "%s", label);
 
 	crypto_start();
-	reader.size = secret_len(pem);
 	reader.at = (const char *)secret_bytes(pem);
 	reader.end = reader.at + reader.size;
 	r = reader.size == 0 ? refuse(&reader, "is empty") : identity_fill(&reader);
 	ERR_clear_error();
-	if (r < 0)
+	if (r < 0) {
+		identity_free(identity);
 		return fault_set_why(fault, r, reader.why ? reader.why : err_text(r), "%s", label);
+	}
 
 	*ret_identity = identity;
-	identity = NULL;
 	return 0;
 }
 
 /* Opens without waiting for a writer, should somebody have put a FIFO there. */
-static int identity_open(const char *path, struct fault *fault)
+static int identity_open(const char *path, size_t *ret_size, struct fault *fault)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
@@ -483,25 +498,32 @@ static int identity_open(const char *path, struct fault *fault)
 		return fault_set_why(fault, -TACIT_E_IDENTITY, "is not a regular file", "%s", path);
 	if (st.st_mode & S_IRWXO)
 		return fault_set(fault, -TACIT_E_IDENTITY_MODE, "%s", path);
+	if (st.st_size > IDENTITY_MAX_BYTES)
+		return fault_set(fault, -TACIT_E_IDENTITY, "%s", path);
 
+	*ret_size = (size_t)st.st_size;
 	return fd_take(&fd);
 }
 
+/* Takes the size from fstat(2), so that the text lies in one piece of memory from the start. */
 static int identity_load_path(const char *path, struct identity **ret_identity, struct fault *fault)
 {
 	cleanup_secret struct secret *pem = NULL;
-	cleanup_fd int fd = identity_open(path, fault);
+	size_t size = 0;
+	cleanup_fd int fd = identity_open(path, &size, fault);
+	size_t len = 0;
 	int r;
 
 	if (fd < 0)
 		return fd;
 
-	r = secret_read(fd, IDENTITY_MAX_BYTES, &pem);
-	if (r == -TACIT_E_TOO_LARGE)
-		return fault_set(fault, -TACIT_E_IDENTITY, "%s", path);
+	r = secret_new(size, &pem);
+	if (r == 0)
+		r = fd_read_full(fd, secret_space(pem, size), size, &len);
 	if (r < 0)
 		return fault_set(fault, r, "%s", path);
 
+	secret_grew(pem, len);
 	return identity_parse(pem, path, ret_identity, fault);
 }
 
@@ -601,7 +623,7 @@ static int pem_print(const char *label, const uint8_t *der, size_t len, struct s
 
 static int key_print(const EVP_PKEY *key, struct secret **ret_pem)
 {
-	cleanup_with(PKCS8_PRIV_KEY_INFO_free) PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	cleanup_pkcs8 PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
 	cleanup_secret struct secret *der = NULL;
 	unsigned char *at;
 	int len;
@@ -636,7 +658,7 @@ static int request_fill(X509_REQ *request, const char *client_name, EVP_PKEY *ke
 
 static int request_print(EVP_PKEY *key, const char *client_name, struct secret **ret_pem)
 {
-	cleanup_with(X509_REQ_free) X509_REQ *request = X509_REQ_new();
+	cleanup_request X509_REQ *request = X509_REQ_new();
 	unsigned char *der = NULL;
 	int len, r;
 
@@ -659,7 +681,7 @@ int identity_new_request(
 {
 	cleanup_secret struct secret *key_pem = NULL;
 	cleanup_secret struct secret *csr_pem = NULL;
-	cleanup_with(EVP_PKEY_free) EVP_PKEY *key = NULL;
+	cleanup_key EVP_PKEY *key = NULL;
 	int r;
 
 	crypto_start();

@@ -78,7 +78,8 @@ int json_parse(const void *bytes, size_t len, struct json **ret_json, unsigned *
 
 	if (ret_line)
 		*ret_line = 1;
-	if (text_nests_too_deep(bytes, len))
+	/* jansson skips a NUL behind a number or a word. */
+	if (len == 0 || memchr(bytes, '\0', len) || text_nests_too_deep(bytes, len))
 		return -TACIT_E_MALFORMED;
 
 	value = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
@@ -259,6 +260,10 @@ bool json_only_keys(const struct json *json, const char *const keys[], const cha
 {
 	const char *key;
 	json_t *value;
+
+	*ret_unknown = "";
+	if (!json_holds_object(json))
+		return false;
 
 	json_object_foreach(json_unwrap(json), key, value)
 	{

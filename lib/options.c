@@ -7,9 +7,8 @@
 #include <string.h>
 
 #define OPTIONS_MAX 64
-#define WORD_MAX    32
 
-static const char *program_name;
+static const char *program_name = "";
 
 static void print_row(const char *left, const char *right)
 {
@@ -81,8 +80,8 @@ static int usage_error(const struct program *program, int exit_code, int argc, c
 	if (argc < 1)
 		(void)fault_set_why(&fault, -TACIT_E_USAGE, "see --help", "no command given");
 	else if (is_first_word(program, argv[0]))
-		(void)fault_set_why(&fault, -TACIT_E_USAGE, "no such command; see --help", "%s %s",
-		    argv[0], argc > 1 ? argv[1] : "");
+		(void)fault_set_why(&fault, -TACIT_E_USAGE, "no such command; see --help", "%s%s%s",
+		    argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
 	else
 		(void)fault_set_why(
 		    &fault, -TACIT_E_USAGE, "no such command; see --help", "%s", argv[0]);
@@ -128,9 +127,12 @@ static int getopt_table(const struct command *command, struct option ret_table[O
 
 static int option_fault(const struct option_cursor *cursor, int answer, struct fault *fault)
 {
-	/* The word may be `--option=VALUE` or `-VALUE`, and a value is not for error texts. */
-	const char *word = cursor->argv[optind - 1];
-	int word_len = strncmp(word, "--", 2) == 0 ? (int)strcspn(word, "=") : 1;
+	/*
+	 * The word may be `--option=VALUE` or `-VALUE`, and a value is not for error texts. Within
+	 * the latter optind has not moved on yet; getopt tells it by the letter in optopt.
+	 */
+	const char *word = optopt != 0 ? "-" : cursor->argv[optind - 2];
+	int word_len = (int)strcspn(word, "=");
 
 	return fault_set_why(fault, -TACIT_E_USAGE,
 	    answer == ':' ? "needs a value; see --help"
@@ -157,12 +159,8 @@ int option_next(struct option_cursor *cursor, struct fault *fault)
 	cursor->value = optarg;
 	if (answer < 0)
 		return 0;
-	if (answer != 0) {
-		cursor->next = optind - 1;
-		return option_fault(
-		    &(struct option_cursor){.command = cursor->command, .argv = cursor->argv - 1},
-		    answer, fault);
-	}
+	if (answer != 0)
+		return option_fault(cursor, answer, fault);
 	if (index == help) {
 		command_print_help(program_name, cursor->command);
 		exit(0);

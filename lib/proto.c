@@ -52,6 +52,7 @@ int proto_path(char ret_path[static PROTO_PATH_MAX_BYTES], const char *format, .
 	va_list args;
 	int r = 0;
 
+	ret_path[0] = '\0';
 	va_start(args, format);
 	while (*format && r == 0) {
 		if (!strncmp(format, "%s", 2)) {
@@ -117,7 +118,9 @@ static const struct {
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
+    {502, "Bad Gateway"},
     {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
 };
 
 static const char *title_of(int status)

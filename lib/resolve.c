@@ -22,7 +22,7 @@
 static bool resolve_numeric(const struct url *url, struct address *ret_address)
 {
 	struct address address = {0};
-	in_port_t port = htons((uint16_t)atoi(url->port));
+	in_port_t port = htons((uint16_t)strtoul(url->port, NULL, 10));
 
 	if (inet_pton(AF_INET, url->host, &address.socket.ipv4.sin_addr) == 1) {
 		address.socket.ipv4.sin_family = AF_INET;

@@ -297,12 +297,26 @@ int secret_append_base64(struct secret *secret, const void *bytes, size_t len)
 	return 0;
 }
 
+/* In constant time, as the decoder is: the text is a secret. */
+static bool is_ascii(const char *text, size_t len)
+{
+	unsigned char bits = 0;
+
+	for (size_t i = 0; i < len; i++)
+		bits |= (unsigned char)text[i];
+
+	return bits < 0x80;
+}
+
 int secret_from_base64(const char *text, size_t len, struct secret **ret_secret)
 {
 	cleanup_secret struct secret *secret = NULL;
 	size_t max_len = len / 4 * 3 + 3;
 	size_t bytes_len;
 
+	/* libsodium 1.0.18 takes any byte from 0x80 up for a digit, where char is signed. */
+	if (!is_ascii(text, len))
+		return -TACIT_E_MALFORMED;
 	if (secret_new(max_len, &secret) < 0)
 		return -ENOMEM;
 	if (sodium_base642bin(secret->bytes, max_len, text, len, NULL, &bytes_len, NULL,

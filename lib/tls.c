@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -330,6 +331,7 @@ static int handshake(struct tls_connection *connection)
 static int set_peer(SSL *ssl, const char *host)
 {
 	X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl);
+	char name[256]; /* since OpenSSL's macro casts `const` away */
 
 	X509_VERIFY_PARAM_set_hostflags(
 	    parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
@@ -337,8 +339,9 @@ static int set_peer(SSL *ssl, const char *host)
 		return 0;
 
 	ERR_clear_error();
-	if (X509_VERIFY_PARAM_set1_host(parameters, host, 0) != 1 ||
-	    SSL_set_tlsext_host_name(ssl, host) != 1)
+	(void)snprintf(name, sizeof(name), "%s", host);
+	if (X509_VERIFY_PARAM_set1_host(parameters, name, 0) != 1 ||
+	    SSL_set_tlsext_host_name(ssl, name) != 1)
 		return -TACIT_E_TLS;
 
 	return 0;

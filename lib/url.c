@@ -75,12 +75,12 @@ static bool is_host_name(const char *host)
 
 static int url_split(const char *text, struct url_parts *ret_parts)
 {
-	const char *host = text + strlen(URL_SCHEME);
-	const char *end;
+	const char *host, *end;
 
 	if (strncasecmp(text, URL_SCHEME, strlen(URL_SCHEME)) != 0)
 		return -TACIT_E_INVALID_URL;
 
+	host = text + strlen(URL_SCHEME);
 	if (*host == '[') {
 		end = strchr(host, ']');
 		if (!end)
@@ -121,7 +121,8 @@ static int url_parse_port(const char *text, struct url *ret_url)
 	}
 
 	len = strspn(port, "0123456789");
-	if (len == 0 || len >= sizeof(ret_url->port) || *port == '0' || atol(port) > 65535)
+	if (len == 0 || len >= sizeof(ret_url->port) || *port == '0' ||
+	    strtoul(port, NULL, 10) > 65535)
 		return -TACIT_E_INVALID_URL;
 	if (port[len] != '\0' && strcmp(port + len, "/") != 0)
 		return -TACIT_E_INVALID_URL;
@@ -154,7 +155,7 @@ int url_parse(const char *text, struct url *ret_url)
 /* Parses the first `len` bytes of `text`, less the blanks around them. */
 static int url_parse_item(const char *text, size_t len, struct url *ret_url)
 {
-	char item[512];
+	char item[512] = "";
 
 	while (len > 0 && isblank((unsigned char)*text)) {
 		text++;

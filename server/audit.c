@@ -33,6 +33,7 @@ struct audit {
 	int fd;
 	uint64_t sequence; /* of the line written last */
 	off_t size;        /* what the file has to end at */
+	bool torn;         /* there is half a line behind that end */
 	uint8_t mac[MAC_BYTES];
 	struct line line; /* being written; here, since 8 KiB are too much to clear each time */
 };
@@ -356,8 +357,7 @@ static int log_open(int dirfd, int flags, const struct keys *keys, struct audit 
 	return 0;
 }
 
-int audit_create(
-    int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault)
+int audit_create(int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault)
 {
 	static const struct audit_event started = {.event = "audit.started"};
 	struct audit *audit = NULL;
@@ -406,9 +406,9 @@ static int log_restart(
 {
 	char subject[80];
 	const struct audit_event restarted = {.event = "audit.restarted", .subject = subject};
-	bool ends_as_marked = audit->sequence > mark->sequence ||
-	                      (audit->sequence == mark->sequence &&
-	                          memcmp(audit->mac, mark->mac, MAC_BYTES) == 0);
+	bool ends_as_marked =
+	    audit->sequence > mark->sequence ||
+	    (audit->sequence == mark->sequence && memcmp(audit->mac, mark->mac, MAC_BYTES) == 0);
 
 	if (audit->sequence > 0 && ends_as_marked)
 		return 0;
@@ -460,21 +460,19 @@ static int verification_step(struct verification *verification, const char *text
 	static const char restarted[] = ",\"event\":\"audit.restarted\"";
 	struct audit_findings *findings = &verification->findings;
 	const struct audit_mark *mark = verification->mark;
+	uint64_t sequence = findings->lines + 1;
 
-	if (line_verify(verification->keys, text, len, findings->lines + 1, verification->mac) < 0)
+	if (line_verify(verification->keys, text, len, sequence, verification->mac) < 0 ||
+	    (sequence == mark->sequence && memcmp(verification->mac, mark->mac, MAC_BYTES) != 0))
 		return -TACIT_E_CORRUPT;
-	findings->lines++;
-	findings->gaps += memmem(text, len, restarted, sizeof(restarted) - 1) != NULL;
 
-	return findings->lines == mark->sequence &&
-	               memcmp(verification->mac, mark->mac, MAC_BYTES) != 0
-	           ? -TACIT_E_CORRUPT
-	           : 0;
+	findings->lines = sequence;
+	findings->gaps += memmem(text, len, restarted, sizeof(restarted) - 1) != NULL;
+	return 0;
 }
 
 /* What stands behind the last newline is being written, or torn by a crash: audit_open mends it. */
-static int verification_walk(
-    struct verification *verification, FILE *file, struct fault *fault)
+static int verification_walk(struct verification *verification, FILE *file, struct fault *fault)
 {
 	cleanup_free char *text = NULL;
 	size_t size = 0;

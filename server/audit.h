@@ -48,8 +48,7 @@ struct audit_mark {
 };
 
 /* Makes the log and writes its first line. -EEXIST, -errno. */
-int audit_create(
-    int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault);
+int audit_create(int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault);
 
 /* What opening the log has found, and mended. */
 struct audit_state {

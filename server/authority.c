@@ -431,13 +431,22 @@ static int authority_fill(struct authority *authority)
 	r = vault_get(authority->vault, &key, &record);
 	if (r == -TACIT_E_NOT_FOUND)
 		return -TACIT_E_CORRUPT;
-	if (r == 0)
-		r = authority_decode(authority, record);
-	if (r < 0 || server_certificate_is_fresh(authority))
-		return r;
+
+	return r < 0 ? r : authority_decode(authority, record);
+}
+
+int authority_renew(struct authority *authority, struct fault *fault)
+{
+	int r;
+
+	if (server_certificate_is_fresh(authority))
+		return 0;
 
 	r = server_certificate_make(authority);
-	return r < 0 ? r : authority_store(authority);
+	if (r == 0)
+		r = authority_store(authority);
+
+	return r < 0 ? fault_set(fault, r, "certificate of the server") : 0;
 }
 
 int authority_load(struct vault *vault, struct authority **ret_authority, struct fault *fault)

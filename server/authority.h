@@ -23,8 +23,11 @@ struct authority;
 int authority_create(struct vault *vault, const char *url, const char *const names[],
     size_t names_count, struct authority **ret_authority, struct fault *fault);
 
-/* Loads both; renews the server's certificate when two thirds of its life are over. */
+/* Loads both. */
 int authority_load(struct vault *vault, struct authority **ret_authority, struct fault *fault);
+/* Makes and stores a new certificate of the server when two thirds of the old one's life are over.
+ */
+int authority_renew(struct authority *authority, struct fault *fault);
 void authority_free(struct authority *authority);
 
 /* PEM texts, NUL-terminated, alive as long as the authority. */

@@ -61,15 +61,20 @@ static void listen_address(
 	(void)snprintf(ret_address, 320, ":%s", url.port);
 }
 
-static void warn(const struct home *home, size_t torn_bytes)
+static void warn(const struct audit_state *audit)
 {
-	(void)home;
-	if (torn_bytes > 0)
+	if (audit->missing_from > 0)
+		(void)fprintf(stderr,
+		    PROGRAM_NAME ": " AUDIT_FILE
+		                 ": lines %llu to %llu are missing; the log goes on with a line "
+		                 "audit.restarted\n",
+		    (unsigned long long)audit->missing_from, (unsigned long long)audit->missing_to);
+	if (audit->torn_bytes > 0)
 		(void)fprintf(stderr,
 		    PROGRAM_NAME ": " AUDIT_FILE
 		                 ": the last line was cut off by a crash; removed %zu "
 		                 "bytes of it\n",
-		    torn_bytes);
+		    audit->torn_bytes);
 	if (!secret_memory_locked())
 		(void)fprintf(stderr,
 		    PROGRAM_NAME ": memory: cannot be locked, so values may reach swap; raise "
@@ -101,17 +106,17 @@ int command_serve(const struct command *command, int argc, char *argv[])
 	struct config config;
 	struct fault fault = {0};
 	struct home home;
-	size_t torn_bytes;
+	struct audit_state audit;
 	int r, exit_code = config_parse(command, argc, argv, &config);
 
 	if (exit_code >= 0)
 		return exit_code;
-	if (home_open(&config, HOME_SERVE, &home, &torn_bytes, &fault) < 0) {
+	if (home_open(&config, HOME_SERVE, &home, &audit, &fault) < 0) {
 		complain(&fault);
 		return err_exit_code(fault.err);
 	}
 
-	warn(&home, torn_bytes);
+	warn(&audit);
 	r = serve(&config, &home, &fault);
 	if (r < 0)
 		complain(&fault);

@@ -205,6 +205,17 @@ static int bundle_answer(struct exchange *exchange, const struct selection *sele
 	return bundle_print(&bundle, &exchange->response->body);
 }
 
+/* Under the lock of the routes: no change can slip in between the look and the wait. */
+static void exchange_wait(struct exchange *exchange)
+{
+	struct waiter *waiter = exchange->request->waiter;
+
+	(void)snprintf(waiter->client, sizeof(waiter->client), "%s", exchange->client->name);
+	exchange->response->waits = true;
+	exchange->request->suspend(waiter);
+	watch_add(&exchange->server->watch, waiter);
+}
+
 int handle_bundle(struct exchange *exchange)
 {
 	struct response *response = exchange->response;
@@ -221,6 +232,10 @@ int handle_bundle(struct exchange *exchange)
 	selection_etag(exchange, &selection, response->etag);
 	if (known && !strcmp(known, response->etag))
 		status = 304;
+	if (status == 304 && exchange->request->waiter) {
+		exchange_wait(exchange);
+		return 0;
+	}
 	r = selection_audit(exchange, status, &selection);
 	if (r < 0)
 		return r;

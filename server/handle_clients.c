@@ -65,27 +65,50 @@ static int manage_check(struct exchange *exchange, const struct client *target, 
 	return -TACIT_E_DENIED;
 }
 
+/* Without an admin nobody could ever make one again. */
+static int last_admin_check(struct exchange *exchange, const struct client *target)
+{
+	const struct clients *clients = exchange->server->clients;
+
+	if (!target || target->role != ROLE_ADMIN || target->revoked)
+		return 0;
+	for (size_t i = 0; i < clients_count(clients); i++) {
+		const struct client *client = clients_at(clients, i);
+
+		if (client != target && client->role == ROLE_ADMIN && !client->revoked)
+			return 0;
+	}
+
+	exchange->detail = "the last admin stays: add another one first";
+	return -TACIT_E_CONFLICT;
+}
+
 struct client_order {
 	enum role role;
 	int64_t not_after;
 	const char *csr; /* NULL: no certificate now */
 };
 
-static int client_order_parse(
-    struct exchange *exchange, const struct json *json, struct client_order *ret_order)
+/* Without a role a client keeps the one that it has; a revoked one starts anew. */
+static int client_order_parse(struct exchange *exchange, const struct json *json,
+    const struct client *old, struct client_order *ret_order)
 {
-	const char *role = json_text_at(json, "role");
+	const char *role;
 	int64_t ttl_s = CLIENT_TTL_S;
-	int r = json_int_at(json, "ttl_s", &ttl_s);
+	int r = exchange_member_text(exchange, json, "role", &role);
 
+	if (r == 0)
+		r = exchange_member_text(exchange, json, "csr", &ret_order->csr);
+	if (r < 0)
+		return r;
+	r = json_int_at(json, "ttl_s", &ttl_s);
 	if (r == -TACIT_E_MALFORMED || ttl_s < 1 || ttl_s > CLIENT_TTL_MAX_S) {
 		exchange->detail = "ttl_s is a number of seconds, ten years at most";
 		return -TACIT_E_MALFORMED;
 	}
 
-	ret_order->role = ROLE_CLIENT;
+	ret_order->role = old && !old->revoked ? old->role : ROLE_CLIENT;
 	ret_order->not_after = time(NULL) + ttl_s;
-	ret_order->csr = json_text_at(json, "csr");
 	return role ? role_parse(role, &ret_order->role) : 0;
 }
 
@@ -136,9 +159,11 @@ int handle_client_put(struct exchange *exchange)
 	int r = exchange_parse_body(exchange, keys, &json);
 
 	if (r == 0)
-		r = client_order_parse(exchange, json, &order);
+		r = client_order_parse(exchange, json, old, &order);
 	if (r == 0)
 		r = manage_check(exchange, old, order.role);
+	if (r == 0 && order.role != ROLE_ADMIN)
+		r = last_admin_check(exchange, old);
 	if (r == 0 && must_be_new && old && !old->revoked) {
 		exchange->detail = "there is a client of that name";
 		r = -TACIT_E_PRECONDITION;
@@ -165,9 +190,20 @@ static int client_change_begin(struct exchange *exchange, int status, const char
 	return r < 0 ? r : exchange_audit_subject(exchange, status, subject);
 }
 
+static int client_end_begin(struct exchange *exchange)
+{
+	const struct client *client = clients_find(exchange->server->clients, exchange->name);
+	int r = client ? manage_check(exchange, client, ROLE_CLIENT) : -TACIT_E_NOT_FOUND;
+
+	if (r == 0)
+		r = last_admin_check(exchange, client);
+
+	return r < 0 ? r : exchange_audit_subject(exchange, 204, exchange->name);
+}
+
 int handle_client_delete(struct exchange *exchange)
 {
-	int r = client_change_begin(exchange, 204, exchange->name);
+	int r = client_end_begin(exchange);
 
 	if (r == 0)
 		r = clients_delete(exchange->server->clients, exchange->name);
@@ -177,7 +213,7 @@ int handle_client_delete(struct exchange *exchange)
 
 int handle_client_revoke(struct exchange *exchange)
 {
-	int r = client_change_begin(exchange, 204, exchange->name);
+	int r = client_end_begin(exchange);
 
 	if (r == 0)
 		r = clients_revoke(exchange->server->clients, exchange->name);

@@ -100,6 +100,10 @@ int handle_secret_list(struct exchange *exchange)
 		exchange->detail = "limit is a number from 1 to 1000";
 		return -TACIT_E_MALFORMED;
 	}
+	if (exchange->request->prefix && strlen(exchange->request->prefix) > NAME_MAX_BYTES) {
+		exchange->detail = "prefix is longer than any name";
+		return -TACIT_E_MALFORMED;
+	}
 
 	r = exchange_audit_subject(exchange, 200, exchange->request->prefix);
 	if (r == 0)
@@ -141,6 +145,7 @@ int handle_secret_get(struct exchange *exchange)
 {
 	struct secrets *secrets = exchange->server->secrets;
 	const struct secret_entry *entry = secrets_find(secrets, exchange->name, false);
+	const struct secret_version *version;
 	cleanup_secret struct secret *value = NULL;
 	uint64_t number = 0;
 	int r;
@@ -155,7 +160,8 @@ int handle_secret_get(struct exchange *exchange)
 	if (number == 0)
 		number = entry->current;
 
-	if (!secret_entry_version(entry, (uint32_t)number))
+	version = secret_entry_version(entry, (uint32_t)number);
+	if (!version || version->state == VERSION_DESTROYED)
 		return -TACIT_E_NOT_FOUND;
 	r = exchange_audit_name(exchange, 200, entry->name, (uint32_t)number);
 	if (r == 0)
@@ -179,10 +185,10 @@ static int put_check_conditions(const struct exchange *exchange, const struct se
 	const struct request *request = exchange->request;
 	char etag[32];
 
-	if (request->if_none_match)
-		return strcmp(request->if_none_match, "*") != 0 ? -TACIT_E_MALFORMED
-		       : entry                                  ? -TACIT_E_PRECONDITION
-		                                                : 0;
+	if (request->if_none_match && strcmp(request->if_none_match, "*") != 0)
+		return -TACIT_E_MALFORMED;
+	if (request->if_none_match && entry)
+		return -TACIT_E_PRECONDITION;
 	if (!request->if_match)
 		return 0;
 	if (!entry)
@@ -370,20 +376,19 @@ int handle_metadata_put(struct exchange *exchange)
 	static const char *const keys[] = {"file", "env", "mode", NULL};
 	struct secrets *secrets = exchange->server->secrets;
 	cleanup_json struct json *json = NULL;
-	struct secret_metadata metadata;
+	struct secret_metadata metadata = {0};
 	int r = exchange_parse_body(exchange, keys, &json);
 
-	if (r < 0)
-		return r;
-	if (!secrets_find(secrets, exchange->name, false))
-		return -TACIT_E_NOT_FOUND;
-
-	metadata = (struct secret_metadata){
-	    .file = json_text_at(json, "file"),
-	    .env = json_text_at(json, "env"),
-	    .mode = json_text_at(json, "mode"),
-	};
-	r = secret_metadata_check(&metadata);
+	if (r == 0)
+		r = exchange_member_text(exchange, json, "file", &metadata.file);
+	if (r == 0)
+		r = exchange_member_text(exchange, json, "env", &metadata.env);
+	if (r == 0)
+		r = exchange_member_text(exchange, json, "mode", &metadata.mode);
+	if (r == 0 && !secrets_find(secrets, exchange->name, false))
+		r = -TACIT_E_NOT_FOUND;
+	if (r == 0)
+		r = secret_metadata_check(&metadata);
 	if (r == 0)
 		r = exchange_audit_name(exchange, 200, exchange->name, 0);
 	if (r == 0)

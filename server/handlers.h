@@ -50,6 +50,10 @@ int exchange_audit_subject(struct exchange *exchange, int status, const char *su
 int exchange_parse_body(
     struct exchange *exchange, const char *const keys[], struct json **ret_json);
 
+/* A member that is a text, or absent (NULL). -TACIT_E_MALFORMED when it is of another type. */
+int exchange_member_text(
+    struct exchange *exchange, const struct json *json, const char *key, const char **ret_text);
+
 /* Answers with a document, or with nothing (204). */
 int exchange_answer_json(struct exchange *exchange, int status, const struct json *json);
 int exchange_answer_empty(struct exchange *exchange);

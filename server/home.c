@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit_mark.h"
 #include "tacit/fd.h"
 
 #define ADMIN_LIFETIME_S (3650LL * 86400)
@@ -59,17 +60,18 @@ static bool dir_is_empty(int dirfd)
 	return empty;
 }
 
-static int lock_take(int dirfd, struct fault *fault)
+static int lock_take(int dirfd, const struct config *config, struct fault *fault)
 {
 	cleanup_fd int fd =
 	    openat(dirfd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = 0;
 
 	if (fd < 0)
-		return fault_set(
-		    fault, errno == EROFS ? -TACIT_E_STORE_READ_ONLY : -errno, LOCK_FILE);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return fault_set(
-		    fault, errno == EWOULDBLOCK ? -TACIT_E_STORE_LOCKED : -errno, LOCK_FILE);
+		r = errno == EROFS ? -TACIT_E_STORE_READ_ONLY : -errno;
+	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		r = errno == EWOULDBLOCK ? -TACIT_E_STORE_LOCKED : -errno;
+	if (r < 0)
+		return fault_set(fault, r, "%s/" LOCK_FILE, config->dir);
 
 	return fd_take(&fd);
 }
@@ -80,6 +82,7 @@ static int server_assemble(struct server *server, struct vault *vault, struct fa
 	int r;
 
 	(void)pthread_mutex_init(&server->mutex, NULL);
+	watch_init(&server->watch);
 	server->vault = vault;
 	r = server->authority ? 0 : authority_load(vault, &server->authority, fault);
 	if (r == 0)
@@ -96,6 +99,7 @@ static void server_disassemble(struct server *server)
 	secrets_free(server->secrets);
 	authority_free(server->authority);
 	vault_close(server->vault);
+	watch_destroy(&server->watch);
 	*server = (struct server){0};
 }
 
@@ -153,7 +157,12 @@ static int home_fill(int dirfd, const struct config *config, struct fault *fault
 	}
 	r = server_assemble(&server, vault, fault);
 	if (r == 0)
-		r = audit_create(dirfd, vault_keys(vault), fault);
+		r = audit_create(dirfd, vault_keys(vault), &server.audit, fault);
+	if (r == 0) {
+		r = audit_mark_store(vault, server.audit);
+		if (r < 0)
+			(void)fault_set(fault, r, AUDIT_FILE);
+	}
 	if (r == 0)
 		r = admin_create(dirfd, &server, fault);
 	server_disassemble(&server);
@@ -218,8 +227,48 @@ static int vault_reopen(int dirfd, const struct config *config, enum home_use us
 	return vault_open(store, keys, ret_vault, fault);
 }
 
+/* A full disk is no reason not to serve what can be read. */
+static int mark_store(struct server *server)
+{
+	int r = audit_mark_store(server->vault, server->audit);
+
+	return r == -TACIT_E_STORE_FULL ? 0 : r;
+}
+
+static int audit_begin(struct home *home, struct audit_state *ret_audit, struct fault *fault)
+{
+	struct server *server = &home->server;
+	struct audit_mark mark;
+	int r = audit_mark_load(server->vault, &mark);
+
+	if (r < 0)
+		return fault_set(fault, r, "mark of " AUDIT_FILE);
+	r = audit_open(
+	    home->dirfd, vault_keys(server->vault), &mark, &server->audit, ret_audit, fault);
+	if (r < 0)
+		return r;
+
+	r = mark_store(server);
+	return r < 0 ? fault_set(fault, r, "mark of " AUDIT_FILE) : 0;
+}
+
+/*
+ * Only a writer acts on what the rows say, so only a writer must not start on rows that somebody
+ * has removed or rolled back: a client's record from before it was revoked would be good again.
+ */
+static int home_begin_writing(struct home *home, struct audit_state *ret_audit, struct fault *fault)
+{
+	uint64_t rows;
+	int r = vault_check_set(home->server.vault, &rows, fault);
+
+	if (r == 0)
+		r = authority_renew(home->server.authority, fault);
+
+	return r < 0 ? r : audit_begin(home, ret_audit, fault);
+}
+
 static int home_load(const struct config *config, enum home_use use, struct home *home,
-    size_t *ret_torn_bytes, struct fault *fault)
+    struct audit_state *ret_audit, struct fault *fault)
 {
 	struct vault *vault;
 	int r = vault_reopen(home->dirfd, config, use, &vault, fault);
@@ -227,25 +276,24 @@ static int home_load(const struct config *config, enum home_use use, struct home
 	if (r == 0)
 		r = server_assemble(&home->server, vault, fault);
 	if (r == 0 && use == HOME_SERVE)
-		r = audit_open(
-		    home->dirfd, vault_keys(vault), &home->server.audit, ret_torn_bytes, fault);
+		r = home_begin_writing(home, ret_audit, fault);
 
 	return r;
 }
 
 int home_open(const struct config *config, enum home_use use, struct home *ret_home,
-    size_t *ret_torn_bytes, struct fault *fault)
+    struct audit_state *ret_audit, struct fault *fault)
 {
 	struct home home = {.dirfd = dir_open(config, fault), .lock_fd = -1};
 	int r = home.dirfd < 0 ? home.dirfd : dir_check(home.dirfd, config, fault);
 
-	*ret_torn_bytes = 0;
+	*ret_audit = (struct audit_state){0};
 	if (r == 0 && use == HOME_SERVE) {
-		home.lock_fd = lock_take(home.dirfd, fault);
+		home.lock_fd = lock_take(home.dirfd, config, fault);
 		r = home.lock_fd < 0 ? home.lock_fd : 0;
 	}
 	if (r == 0)
-		r = home_load(config, use, &home, ret_torn_bytes, fault);
+		r = home_load(config, use, &home, ret_audit, fault);
 	if (r < 0) {
 		home_close(&home);
 		return r;
@@ -257,6 +305,8 @@ int home_open(const struct config *config, enum home_use use, struct home *ret_h
 
 void home_close(struct home *home)
 {
+	if (home->server.audit)
+		(void)mark_store(&home->server);
 	server_disassemble(&home->server);
 	fd_cleanup(&home->lock_fd);
 	fd_cleanup(&home->dirfd);

@@ -17,7 +17,7 @@ struct home {
 };
 
 enum home_use {
-	HOME_SERVE, /* the only writer */
+	HOME_SERVE, /* the only writer; refuses a store whose rows were tampered with */
 	HOME_CHECK, /* reads only; a server may be running beside */
 };
 
@@ -33,10 +33,11 @@ int home_create(const struct config *config, struct fault *fault);
 
 /*
  * Opens one. -TACIT_E_STORE_LOCKED when another process serves it, -TACIT_E_INSECURE_DIR when
- * others may write to it, and what the parts return. *ret_torn_bytes: see audit_open().
+ * others may write to it, and what the parts return. *ret_audit: see audit_open(); all zeros for
+ * HOME_CHECK, which leaves the log alone.
  */
 int home_open(const struct config *config, enum home_use use, struct home *ret_home,
-    size_t *ret_torn_bytes, struct fault *fault);
+    struct audit_state *ret_audit, struct fault *fault);
 void home_close(struct home *home);
 
 #endif

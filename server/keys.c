@@ -52,13 +52,31 @@ static int master_read_file(
 	return 0;
 }
 
+/* fd_create_file() wants the very directory that the file is to lie in. */
+static int open_parent(int dirfd, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd;
+
+	if (!parent)
+		return -ENOMEM;
+
+	*ret_name = slash ? slash + 1 : path;
+	fd = openat(dirfd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int master_make_file(
     int dirfd, const char *path, uint8_t ret_master[static ENVELOPE_KEY_BYTES], struct fault *fault)
 {
-	int r;
+	const char *name;
+	cleanup_fd int parent = open_parent(dirfd, path, &name);
+	int r = parent < 0 ? parent : 0;
 
 	envelope_new_key(ret_master);
-	r = fd_create_file(dirfd, path, 0400, ret_master, ENVELOPE_KEY_BYTES);
+	if (r == 0)
+		r = fd_create_file(parent, name, 0400, ret_master, ENVELOPE_KEY_BYTES);
 	return r < 0 ? fault_set(fault, r, "master key %s", path) : 0;
 }
 

@@ -21,12 +21,14 @@
 #include "socket.h"
 #include "tacit/deadline.h"
 #include "tacit/fd.h"
+#include "verdicts.h"
 
 struct listener {
 	struct server *server;
 	struct MHD_Daemon *daemon;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_datum_t ticket_key;
+	struct verdicts *verdicts;
 
 	pthread_mutex_t mutex; /* guards the list of connections */
 	struct connection *connections;
@@ -52,8 +54,10 @@ struct connection {
 /* One request on its way through. */
 struct arrival {
 	struct connection *connection;
+	struct MHD_Connection *mhd_connection;
 	struct secret *body;
-	bool corked; /* the answer is gathered into one TLS record */
+	struct waiter waiter; /* until_ms is 0 until the request has been looked at */
+	bool corked;          /* the answer is gathered into one TLS record */
 };
 
 static int64_t now_s(void)
@@ -64,23 +68,87 @@ static int64_t now_s(void)
 	return now.tv_sec;
 }
 
+/* Whether the chain leads to our CA and is meant for clients. */
+static bool chain_is_good(gnutls_session_t session)
+{
+	gnutls_typed_vdata_st purpose = {
+	    .type = GNUTLS_DT_KEY_PURPOSE_OID,
+	    .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT,
+	};
+	unsigned status = 0;
+
+	return gnutls_certificate_verify_peers(session, &purpose, 1, &status) == 0 && status == 0;
+}
+
+/*
+ * Finds out who the peer is, once for each connection. What verdicts.h remembers is not verified
+ * again; a resumed session comes without a handshake's verification, since it has had one.
+ */
+static bool connection_identify(struct connection *connection, bool resumed)
+{
+	struct listener *listener = connection->listener;
+	unsigned count = 0;
+	const gnutls_datum_t *leaf = gnutls_certificate_get_peers(connection->session, &count);
+
+	if (!leaf || count == 0)
+		return false;
+	/* Our CA signs clients itself: a longer chain is verified each time. */
+	if (count == 1 &&
+	    verdicts_find(listener->verdicts, leaf->data, leaf->size, &connection->identity))
+		return true;
+	if ((!resumed && !chain_is_good(connection->session)) ||
+	    authority_read_client(
+	        listener->server->authority, leaf->data, leaf->size, &connection->identity) < 0)
+		return false;
+
+	if (count == 1)
+		verdicts_add(listener->verdicts, leaf->data, leaf->size, &connection->identity);
+	return true;
+}
+
+static bool identity_is_current(const struct certificate_identity *identity)
+{
+	int64_t now = time(NULL);
+
+	return now >= identity->not_before && now <= identity->not_after;
+}
+
+/*
+ * GnuTLS calls it in the middle of the handshake; anything but 0 ends that. The alert is sent here,
+ * since libmicrohttpd would just close, and a client could not tell that from a broken network.
+ */
+static int verify_peer(gnutls_session_t session)
+{
+	struct connection *connection = gnutls_db_get_ptr(session);
+	bool known = connection_identify(connection, false);
+
+	connection->identified = true;
+	connection->accepted = known && identity_is_current(&connection->identity);
+	if (connection->accepted)
+		return 0;
+
+	(void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
+	    known ? GNUTLS_A_CERTIFICATE_EXPIRED : GNUTLS_A_BAD_CERTIFICATE);
+	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 /*
  * TLS. libmicrohttpd would only request a certificate; everything here is set on the session
  * before its handshake, so that a peer without one never reaches the HTTP parser.
  */
-static int session_require_certificate(const struct listener *listener, gnutls_session_t session)
+static int session_require_certificate(struct connection *connection)
 {
-	static gnutls_typed_vdata_st purpose = {
-	    .type = GNUTLS_DT_KEY_PURPOSE_OID,
-	    .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT,
-	};
+	gnutls_session_t session = connection->session;
 
-	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, listener->credentials) < 0 ||
-	    gnutls_session_ticket_enable_server(session, &listener->ticket_key) < 0)
+	if (gnutls_credentials_set(
+	        session, GNUTLS_CRD_CERTIFICATE, connection->listener->credentials) < 0 ||
+	    gnutls_session_ticket_enable_server(session, &connection->listener->ticket_key) < 0)
 		return -TACIT_E_INTERNAL;
 
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
-	gnutls_session_set_verify_cert2(session, &purpose, 1, 0);
+	/* The one pointer of a session that libmicrohttpd leaves alone. */
+	gnutls_db_set_ptr(session, connection);
+	gnutls_session_set_verify_function(session, verify_peer);
 	return 0;
 }
 
@@ -107,19 +175,12 @@ static int credentials_make(struct listener *listener)
 	return 0;
 }
 
-/* Reads the peer's certificate once for each connection; a resumed session has it too. */
+/* Who asks; NULL when the certificate is not one of a client of ours. */
 static const struct certificate_identity *connection_identity(struct connection *connection)
 {
-	unsigned count = 0;
-	const gnutls_datum_t *certificates;
-
 	if (!connection->identified) {
 		connection->identified = true;
-		certificates = gnutls_certificate_get_peers(connection->session, &count);
-		connection->accepted =
-		    certificates && count > 0 &&
-		    authority_read_client(connection->listener->server->authority,
-		        certificates[0].data, certificates[0].size, &connection->identity) == 0;
+		connection->accepted = connection_identify(connection, true);
 	}
 
 	return connection->accepted ? &connection->identity : NULL;
@@ -197,7 +258,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd_connection,
 	connection = connection_new(listener, mhd_connection);
 	if (!connection)
 		return; /* on_request closes a connection that has no context */
-	if (session_require_certificate(listener, connection->session) < 0) {
+	if (session_require_certificate(connection) < 0) {
 		free(connection);
 		return;
 	}
@@ -221,6 +282,7 @@ static void *reap_connections(void *context)
 			if (atomic_load(&at->progress_s) < oldest)
 				(void)shutdown(at->fd, SHUT_RDWR);
 		(void)pthread_mutex_unlock(&listener->mutex);
+		watch_expire(&listener->server->watch);
 		(void)usleep(250000);
 	}
 
@@ -290,6 +352,7 @@ static const struct {
     {MHD_HEADER_KIND, "Accept", offsetof(struct request, accept)},
     {MHD_HEADER_KIND, "If-Match", offsetof(struct request, if_match)},
     {MHD_HEADER_KIND, "If-None-Match", offsetof(struct request, if_none_match)},
+    {MHD_HEADER_KIND, "Prefer", offsetof(struct request, prefer)},
     {MHD_GET_ARGUMENT_KIND, "prefix", offsetof(struct request, prefix)},
     {MHD_GET_ARGUMENT_KIND, "after", offsetof(struct request, after)},
     {MHD_GET_ARGUMENT_KIND, "limit", offsetof(struct request, limit)},
@@ -302,22 +365,43 @@ static const struct {
 
 struct member_fill {
 	struct request *request;
+	int err;
 };
+
+/*
+ * Query parameters are decoded here, in libmicrohttpd's own buffer. What comes twice is refused,
+ * since somebody in between may have judged the other one; only Accept is a list.
+ */
+static int member_set(
+    const char **member, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	if (*member && strcmp(name, "Accept") != 0)
+		return -TACIT_E_MALFORMED;
+
+	*member = value ? value : "";
+	if (kind != MHD_GET_ARGUMENT_KIND || !value)
+		return 0;
+
+	return proto_unescape((char *)(uintptr_t)value);
+}
 
 static enum MHD_Result fill_member(
     void *context, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	const struct member_fill *fill = context;
+	struct member_fill *fill = context;
 
-	for (size_t i = 0; i < sizeof(request_members) / sizeof(request_members[0]); i++)
-		if (request_members[i].kind == kind && !strcasecmp(request_members[i].name, key))
-			*(const char **)(void *)((char *)fill->request +
-			                         request_members[i].offset) = value ? value : "";
+	for (size_t i = 0; i < sizeof(request_members) / sizeof(request_members[0]); i++) {
+		void *member = (char *)fill->request + request_members[i].offset;
+
+		if (request_members[i].kind == kind && !strcasecmp(request_members[i].name, key) &&
+		    fill->err == 0)
+			fill->err = member_set(member, kind, request_members[i].name, value);
+	}
 
 	return MHD_YES;
 }
 
-static void request_fill(
+static int request_fill(
     struct request *request, struct MHD_Connection *mhd_connection, struct connection *connection)
 {
 	struct member_fill fill = {.request = request};
@@ -329,6 +413,7 @@ static void request_fill(
 	(void)snprintf(request->id, sizeof(request->id), "%016llx",
 	    (unsigned long long)atomic_fetch_add(&listener->next_request, 1));
 	request->identity = connection_identity(connection);
+	return fill.err;
 }
 
 static void free_secret(void *secret)
@@ -429,6 +514,40 @@ static enum MHD_Result refuse(
 	return response_send(mhd_connection, arrival, &response);
 }
 
+static struct arrival *arrival_of(struct waiter *waiter)
+{
+	return (struct arrival *)(void *)((char *)waiter - offsetof(struct arrival, waiter));
+}
+
+static void arrival_suspend(struct waiter *waiter)
+{
+	MHD_suspend_connection(arrival_of(waiter)->mhd_connection);
+}
+
+/* libmicrohttpd then calls on_request() again, from the connection's own thread. */
+static void arrival_wake(struct waiter *waiter)
+{
+	MHD_resume_connection(arrival_of(waiter)->mhd_connection);
+}
+
+/* Offers to wait if that was asked for, time is left, and we are not about to stop. */
+static void request_offer_wait(struct request *request, struct arrival *arrival)
+{
+	struct waiter *waiter = &arrival->waiter;
+	int wait_s = watch_parse_prefer(request->prefer);
+
+	if (wait_s == 0 || atomic_load(&arrival->connection->listener->stopping))
+		return;
+	if (waiter->until_ms == 0)
+		waiter->until_ms = deadline_in_ms(wait_s * 1000);
+	if (deadline_left_ms(waiter->until_ms) == 0)
+		return;
+
+	waiter->wake = arrival_wake;
+	request->waiter = waiter;
+	request->suspend = arrival_suspend;
+}
+
 static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arrival *arrival,
     const char *method, const char *path)
 {
@@ -437,9 +556,15 @@ static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arri
 	struct response response;
 
 	(void)snprintf(path_copy, sizeof(path_copy), "%s", path);
-	request_fill(&request, mhd_connection, arrival->connection);
+	if (request_fill(&request, mhd_connection, arrival->connection) < 0)
+		return refuse(mhd_connection, arrival, -TACIT_E_MALFORMED);
+	request_offer_wait(&request, arrival);
 	if (route_handle(arrival->connection->listener->server, &request, &response) < 0)
 		return MHD_NO;
+	if (response.waits) {
+		secret_free(response.body);
+		return MHD_YES;
+	}
 
 	return response_send(mhd_connection, arrival, &response);
 }
@@ -463,6 +588,7 @@ static enum MHD_Result arrival_begin(struct MHD_Connection *mhd_connection, cons
 		return MHD_NO;
 
 	arrival->connection = connection;
+	arrival->mhd_connection = mhd_connection;
 	(void)atomic_fetch_add(&connection->listener->requests_under_way, 1);
 	*ret_arrival = arrival; /* from here on on_completed frees it */
 	if (secret_new(0, &arrival->body) < 0)
@@ -502,6 +628,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd_connection,
 	if (!arrival)
 		return;
 
+	watch_remove(&arrival->connection->listener->server->watch, &arrival->waiter);
 	response_uncork(arrival);
 	if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		atomic_store(&arrival->connection->progress_s, now_s());
@@ -559,8 +686,9 @@ static int daemon_start(struct listener *listener, int fd)
 	    secret_append(key_text, "", 1) < 0)
 		return -ENOMEM;
 
-	listener->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL,
-	    NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+	listener->daemon = MHD_start_daemon(
+	    MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+	    on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
 	    threads > 1 ? threads : 0, MHD_OPTION_HTTPS_MEM_KEY,
 	    (const char *)secret_bytes(key_text), MHD_OPTION_HTTPS_MEM_CERT,
 	    authority_server_pem(authority), MHD_OPTION_HTTPS_PRIORITIES,
@@ -574,16 +702,15 @@ static int daemon_start(struct listener *listener, int fd)
 
 static void listener_free(struct listener *listener)
 {
-	if (listener->reaper_runs) {
-		atomic_store(&listener->stopping, true);
+	if (listener->reaper_runs)
 		(void)pthread_join(listener->reaper, NULL);
-	}
 	if (listener->credentials)
 		gnutls_certificate_free_credentials(listener->credentials);
 	if (listener->ticket_key.data) {
 		gnutls_memset(listener->ticket_key.data, 0, listener->ticket_key.size);
 		gnutls_free(listener->ticket_key.data);
 	}
+	verdicts_free(listener->verdicts);
 	(void)pthread_mutex_destroy(&listener->mutex);
 	free(listener);
 }
@@ -592,6 +719,9 @@ static int listener_run(struct listener *listener, int *fd)
 {
 	int r = credentials_make(listener);
 
+	listener->verdicts = verdicts_new();
+	if (!listener->verdicts)
+		r = -ENOMEM;
 	if (r == 0)
 		r = daemon_start(listener, *fd);
 	if (r < 0)
@@ -648,6 +778,8 @@ void listener_stop(struct listener *listener, int drain_ms)
 {
 	int64_t deadline_ms = deadline_in_ms(drain_ms);
 
+	atomic_store(&listener->stopping, true);
+	watch_close(&listener->server->watch);
 	if (listener->daemon) {
 		int fd = MHD_quiesce_daemon(listener->daemon);
 

@@ -19,7 +19,7 @@ struct listener;
 #define LISTENER_CONNECTIONS_MAX   4096
 #define LISTENER_PATIENCE_S        90
 #define LISTENER_IDLE_S            60
-#define LISTENER_HEADERS_MAX_BYTES 16384
+#define LISTENER_HEADERS_MAX_BYTES 6144
 
 /*
  * Binds `address` ("HOST:PORT", "[::1]:8443", ":8443" for all addresses; port 0 picks one) and

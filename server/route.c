@@ -136,7 +136,8 @@ size_t route_body_max(const char *method, const char *path)
 	const char *allow;
 	const struct route *route = route_find(method, path, &allow);
 
-	return route ? route->body_max_bytes : 0;
+	/* What has no route is to be told so, whatever it sent along. */
+	return route ? route->body_max_bytes : JSON_BODY;
 }
 
 /* Cuts the name out of the path and decodes it. */
@@ -251,6 +252,25 @@ static int exchange_audit_failure(struct exchange *exchange, const struct route 
 	return exchange_audit_subject(exchange, status, exchange->name);
 }
 
+/* Whether a client may see what has changed: the one that was changed, or a reader of the secret.
+ */
+static bool change_concerns(void *context, const char *name)
+{
+	const struct exchange *exchange = context;
+	const struct client *client = clients_find(exchange->server->clients, name);
+
+	return !client || !strcmp(client->name, exchange->name) ||
+	       grants_allow(
+	           client->role, client->grants, client->grants_count, ACTION_READ, exchange->name);
+}
+
+/* Every change has a name in its path; a client's name that is also a secret's wakes a few more. */
+static void exchange_announce(struct exchange *exchange)
+{
+	if (strcmp(exchange->request->method, "GET") != 0 && exchange->name)
+		watch_notify(&exchange->server->watch, change_concerns, exchange);
+}
+
 static int exchange_run(struct exchange *exchange, const struct route *route)
 {
 	int r = 0;
@@ -263,6 +283,8 @@ static int exchange_run(struct exchange *exchange, const struct route *route)
 		r = exchange_authorize(exchange, route);
 	if (r == 0)
 		r = route->handler(exchange);
+	if (r == 0)
+		exchange_announce(exchange);
 	if (r < 0 && exchange_audit_failure(exchange, route, r) < 0)
 		r = -TACIT_E_AUDIT_UNAVAILABLE;
 
@@ -330,6 +352,17 @@ int exchange_parse_body(struct exchange *exchange, const char *const keys[], str
 	*ret_json = json;
 	json = NULL;
 	return 0;
+}
+
+int exchange_member_text(
+    struct exchange *exchange, const struct json *json, const char *key, const char **ret_text)
+{
+	*ret_text = json_text_at(json, key);
+	if (*ret_text || !json_has(json, key))
+		return 0;
+
+	exchange->detail = "a member of the body is not a text";
+	return -TACIT_E_MALFORMED;
 }
 
 int exchange_answer_json(struct exchange *exchange, int status, const struct json *json)

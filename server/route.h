@@ -14,6 +14,7 @@
 #include "tacit/proto.h"
 #include "tacit/secret.h"
 #include "vault.h"
+#include "watch.h"
 
 /*
  * From a request to its answer, without a socket in sight: the listener fills a struct request and
@@ -27,6 +28,7 @@ struct server {
 	struct secrets *secrets;
 	struct clients *clients;
 	struct audit *audit;
+	struct watch watch;
 };
 
 #define ADDRESS_TEXT_BYTES 64
@@ -45,6 +47,7 @@ struct request {
 	const char *accept;
 	const char *if_match;
 	const char *if_none_match;
+	const char *prefer;
 	const char *prefix;
 	const char *after;
 	const char *limit;
@@ -55,9 +58,17 @@ struct request {
 	const char *pattern;
 
 	const struct secret *body; /* never NULL */
+
+	/*
+	 * Where the request waits if there is nothing new for it; NULL: it gets its answer now.
+	 * `suspend` is called first, since from then on somebody may wake it.
+	 */
+	struct waiter *waiter;
+	void (*suspend)(struct waiter *waiter);
 };
 
 struct response {
+	bool waits; /* there is no answer yet: the waiter will be woken, and asks again */
 	int status;
 	const char *content_type;
 	char etag[PROTO_ETAG_MAX_BYTES]; /* "" for none */

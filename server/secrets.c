@@ -405,12 +405,13 @@ static int version_open(const struct secrets *secrets, struct version_identity *
 	const struct keys *keys = vault_keys(secrets->vault);
 	struct decoder head = {.at = row, .left = len};
 	cleanup_secret struct secret *data_key = NULL;
-	const uint8_t *wrapped = row + VERSION_HEAD_BYTES;
-	const uint8_t *sealed = wrapped + WRAPPED_KEY_BYTES;
+	const uint8_t *wrapped, *sealed;
 	int r;
 
 	if (len < VERSION_MIN_BYTES)
 		return -TACIT_E_CORRUPT;
+	wrapped = row + VERSION_HEAD_BYTES;
+	sealed = wrapped + WRAPPED_KEY_BYTES;
 	identity->term = decode_u32(&head);
 	identity->created = (int64_t)decode_u64(&head);
 	if (identity->term == 0 || identity->term > keys->term)
@@ -701,7 +702,10 @@ int secrets_destroy(struct secrets *secrets, const char *name, uint32_t number)
 		return -TACIT_E_NOT_FOUND;
 
 	entry->deleted |= number == 0;
-	return change_commit(secrets, &change, &entry);
+	r = change_commit(secrets, &change, &entry);
+	if (r == 0)
+		vault_scrub(secrets->vault);
+	return r;
 }
 
 int secrets_set_metadata(

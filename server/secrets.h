@@ -87,8 +87,9 @@ int secrets_delete(struct secrets *secrets, const char *name);
 int secrets_rollback(struct secrets *secrets, const char *name, uint32_t number);
 
 /*
- * Destroys one version, or with 0 all of them, and with them the secret. -TACIT_E_CONFLICT for
- * the current version of a secret that is not deleted.
+ * Destroys one version, or with 0 all of them, and with them the secret: its data key is gone, from
+ * the files of the store too. -TACIT_E_CONFLICT for the current version of a secret that is not
+ * deleted.
  */
 int secrets_destroy(struct secrets *secrets, const char *name, uint32_t number);
 

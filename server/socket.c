@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -87,10 +89,28 @@ int socket_listen(const char *address, struct fault *fault)
 	return r < 0 ? fault_set(fault, r, "--listen %s", address) : r;
 }
 
+/* A socket for both families shows IPv4 peers as ::ffff:192.0.2.1 (RFC 4291, 2.5.5.2). */
+static bool address_unmap(const struct sockaddr *address, struct sockaddr_in *ret_plain)
+{
+	const struct sockaddr_in6 *mapped = (const struct sockaddr_in6 *)(const void *)address;
+
+	if (address->sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&mapped->sin6_addr))
+		return false;
+
+	*ret_plain = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = mapped->sin6_port};
+	memcpy(&ret_plain->sin_addr, mapped->sin6_addr.s6_addr + 12, 4);
+	return true;
+}
+
 void socket_address_text(const struct sockaddr *address, socklen_t len, char *ret_text, size_t size)
 {
 	char host[128] = "?", port[16] = "?";
+	struct sockaddr_in plain;
 
+	if (address_unmap(address, &plain)) {
+		address = (const struct sockaddr *)&plain;
+		len = sizeof(plain);
+	}
 	(void)getnameinfo(
 	    address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	(void)snprintf(ret_text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);

@@ -272,6 +272,21 @@ int vault_create(struct store *store, struct keys *keys, struct vault **ret_vaul
 	return 0;
 }
 
+/* Every term up to the last: a hole would be a key of zeros, known to everybody. */
+static int terms_load(struct vault *vault)
+{
+	const struct keys *keys = vault->keys;
+	int r = vault_each(vault, RECORD_TERM, term_load, vault->keys);
+
+	if (r == 0 && keys->term == 0)
+		r = -TACIT_E_CORRUPT;
+	for (uint32_t i = 1; r == 0 && i <= keys->term; i++)
+		if (sodium_is_zero(keys->terms[i], ENVELOPE_KEY_BYTES))
+			r = -TACIT_E_CORRUPT;
+
+	return r;
+}
+
 int vault_open(
     struct store *store, struct keys *keys, struct vault **ret_vault, struct fault *fault)
 {
@@ -285,9 +300,7 @@ int vault_open(
 	if (r < 0)
 		(void)fault_set(fault, r, "head record of the store");
 	if (r == 0) {
-		r = vault_each(vault, RECORD_TERM, term_load, vault->keys);
-		if (r == 0 && vault->keys->term == 0)
-			r = -TACIT_E_CORRUPT;
+		r = terms_load(vault);
 		if (r < 0)
 			(void)fault_set(fault, r, "keyring of the store");
 	}
@@ -512,8 +525,10 @@ static int set_step(
     void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
 	struct set_walk *walk = context;
+	const struct row_key *head = &walk->vault->head_key;
 
-	if (key_len > 0 && key[0] == RECORD_HEAD)
+	/* The one head, and not just any row that says it is one. */
+	if (key_len == head->len && memcmp(key, head->bytes, key_len) == 0)
 		return 0;
 
 	set_hash_toggle(walk->vault->keys, walk->set_hash, key, key_len, value, value_len);
@@ -521,14 +536,21 @@ static int set_step(
 	return 0;
 }
 
+void vault_scrub(struct vault *vault)
+{
+	store_scrub(vault->store);
+}
+
+int vault_check_store(struct vault *vault, struct fault *fault)
+{
+	return store_check(vault->store, fault);
+}
+
 int vault_check_set(struct vault *vault, uint64_t *ret_rows, struct fault *fault)
 {
 	struct set_walk walk = {.vault = vault};
-	int r = store_check(vault->store, fault);
+	int r = store_range(vault->store, NULL, 0, ROW_COMMITMENT_BYTES, set_step, &walk);
 
-	if (r < 0)
-		return r;
-	r = store_range(vault->store, NULL, 0, ROW_COMMITMENT_BYTES, set_step, &walk);
 	if (r < 0)
 		return fault_set(fault, r, "records");
 	if (sodium_memcmp(walk.set_hash, vault->set_hash, SET_HASH_BYTES) != 0)

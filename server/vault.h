@@ -26,9 +26,10 @@ enum record_kind {
 	RECORD_AUTHORITY = 'A', /* the CA's and the server's key and certificate */
 	RECORD_CLIENT = 'C',
 	RECORD_HEAD = 'H',
-	RECORD_SECRET = 'S',  /* what a secret is, and which versions it has */
-	RECORD_TERM = 'T',    /* a key of the keyring */
-	RECORD_VERSION = 'V', /* one value, see secrets.c */
+	RECORD_AUDIT_MARK = 'L', /* see audit_mark.h */
+	RECORD_SECRET = 'S',     /* what a secret is, and which versions it has */
+	RECORD_TERM = 'T',       /* a key of the keyring */
+	RECORD_VERSION = 'V',    /* one value, see secrets.c */
 };
 
 #define ROW_KEY_MAX_BYTES 21
@@ -83,6 +84,12 @@ struct vault_change {
  * store.h, -TACIT_E_CORRUPT when the head was altered under us.
  */
 int vault_commit(struct vault *vault, const struct vault_change changes[], size_t count);
+
+/* After rows were deleted: see store_scrub(). */
+void vault_scrub(struct vault *vault);
+
+/* The storage engine's own check of its file. -TACIT_E_STORE_CORRUPT. */
+int vault_check_store(struct vault *vault, struct fault *fault);
 
 /*
  * Recomputes the set hash from all rows. -TACIT_E_CORRUPT when rows were altered, added, removed

@@ -58,8 +58,8 @@ const struct json *json_item(const struct json *array, size_t index);
 const char *json_text(const struct json *json);
 
 /*
- * Whether every key of the object is one of `keys` (NULL-terminated); the first that is not, in
- * *ret_unknown (borrowed).
+ * Whether `json` is an object and every key of it one of `keys` (NULL-terminated); the first that
+ * is not, in *ret_unknown (borrowed; "" where there is none).
  */
 bool json_only_keys(const struct json *json, const char *const keys[], const char **ret_unknown);
 

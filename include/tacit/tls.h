@@ -30,7 +30,10 @@ int tls_connect(struct tls_context *context, const struct url *url, int64_t dead
     struct tls_connection **ret_connection, struct fault *fault);
 void tls_close(struct tls_connection *connection);
 
-/* Writes all of it. 0, -TACIT_E_TIMEOUT, -TACIT_E_CUT_OFF, -TACIT_E_TLS_REFUSED. */
+/*
+ * Writes all of it. 0, -TACIT_E_TIMEOUT, -TACIT_E_CUT_OFF, -TACIT_E_TLS_REFUSED; -TACIT_E_TLS for
+ * another alert and for a record that does not authenticate.
+ */
 int tls_write_all(
     struct tls_connection *connection, const void *bytes, size_t len, int64_t deadline_ms);
 

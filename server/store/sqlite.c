@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,7 +11,9 @@
 #include "store/store.h"
 
 /* "TACT", so that file(1) and we can tell whose database it is. */
-#define APPLICATION_ID 0x54414354
+#define APPLICATION_ID  0x54414354
+
+#define BUSY_TIMEOUT_MS 1000
 
 struct store {
 	sqlite3 *db;
@@ -21,6 +24,7 @@ struct store {
 	sqlite3_stmt *begin;
 	sqlite3_stmt *commit;
 	sqlite3_stmt *rollback;
+	bool scrub_due; /* store_scrub() has to be tried again */
 };
 
 static const struct {
@@ -132,10 +136,13 @@ static int store_setup(struct store *store, enum store_mode mode)
 {
 	int r;
 
-	(void)sqlite3_busy_timeout(store->db, 1000);
+	(void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
 	(void)sqlite3_db_config(
 	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, mode == STORE_READ_ONLY, NULL);
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* Whoever can write the file must not have a say in what a statement does. */
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	(void)sqlite3_extended_result_codes(store->db, 1);
 
 	r = store_exec(store, connection_pragmas);
@@ -156,9 +163,62 @@ static int path_check(const char *path, enum store_mode mode)
 		return exists ? -EEXIST : 0;
 	if (!exists)
 		return -errno;
+	if (access(path, R_OK) < 0)
+		return -errno;
 	if (mode == STORE_WRITE && access(path, W_OK) < 0)
 		return errno == EROFS || errno == EACCES ? -TACIT_E_STORE_READ_ONLY : -errno;
 
+	return 0;
+}
+
+#define URI_MAX_BYTES (3 * PATH_MAX + 32)
+
+static int path_quote(const char *path, char ret_uri[static URI_MAX_BYTES])
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	                            "0123456789/._-";
+	size_t len = 0;
+
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+
+	for (; *path; path++)
+		len += (size_t)snprintf(ret_uri + len, URI_MAX_BYTES - len,
+		    strchr(plain, *path) ? "%c" : "%%%02X", (unsigned char)*path);
+	return 0;
+}
+
+/* Whether nobody can be writing: no log of a writer is there, and none could be made here. */
+static bool path_is_still(const char *path)
+{
+	char other[PATH_MAX];
+	int len = snprintf(other, sizeof(other), "%s-wal", path);
+	char *slash;
+
+	if ((size_t)len >= sizeof(other) || access(other, F_OK) == 0)
+		return false;
+
+	slash = strrchr(other, '/');
+	if (slash)
+		slash[1] = '\0';
+	return access(slash ? other : ".", W_OK) < 0;
+}
+
+/*
+ * SQLite opens a database in WAL mode only where it can share memory through a file beside it. In
+ * a directory that cannot be written to it has to be told that the database stands still.
+ */
+static int path_for_sqlite(
+    const char *path, enum store_mode mode, char ret_uri[static URI_MAX_BYTES])
+{
+	char quoted[URI_MAX_BYTES];
+	bool still = mode == STORE_READ_ONLY && path_is_still(path);
+	int r = path_quote(path, quoted);
+
+	if (r < 0)
+		return r;
+
+	(void)snprintf(ret_uri, URI_MAX_BYTES, "file:%s%s", quoted, still ? "?immutable=1" : "");
 	return 0;
 }
 
@@ -170,9 +230,12 @@ int store_open(
 	    [STORE_WRITE] = SQLITE_OPEN_READWRITE,
 	    [STORE_READ_ONLY] = SQLITE_OPEN_READONLY,
 	};
+	char uri[URI_MAX_BYTES];
 	struct store *store;
 	int r = path_check(path, mode);
 
+	if (r == 0)
+		r = path_for_sqlite(path, mode, uri);
 	if (r < 0)
 		return fault_set(fault, r, "%s", path);
 
@@ -180,7 +243,8 @@ int store_open(
 	if (!store)
 		return fault_set(fault, -ENOMEM, "%s", path);
 
-	r = error_from(sqlite3_open_v2(path, &store->db, flags[mode] | SQLITE_OPEN_NOMUTEX, NULL));
+	r = error_from(sqlite3_open_v2(
+	    uri, &store->db, flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL));
 	if (r == 0)
 		r = store_setup(store, mode);
 	if (r < 0) {
@@ -273,7 +337,8 @@ int store_get(
 /* The first key behind all that start with `prefix`; false when there is none (0xff...). */
 static bool prefix_end(const uint8_t *prefix, size_t len, uint8_t ret_end[], size_t *ret_len)
 {
-	memcpy(ret_end, prefix, len);
+	if (len > 0)
+		memcpy(ret_end, prefix, len);
 	while (len > 0 && ret_end[len - 1] == 0xff)
 		len--;
 	if (len == 0)
@@ -361,20 +426,46 @@ static int op_write(struct store *store, const struct store_op *op)
 	return error_from(step);
 }
 
-int store_commit(struct store *store, const struct store_op ops[], size_t count)
+static int commit_ops(struct store *store, const struct store_op ops[], size_t count)
 {
-	int r;
+	int r = statement_run(store->begin);
 
-	read_end(store);
-	r = statement_run(store->begin);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = ops[i].kind == STORE_EXPECT ? op_expect(store, &ops[i])
 		                                : op_write(store, &ops[i]);
 	if (r == 0)
 		r = statement_run(store->commit);
+	/* SQLite's own number for a full disk is lost where it fails to grow its shared memory. */
+	if (r == -TACIT_E_STORE_UNAVAILABLE && sqlite3_system_errno(store->db) == ENOSPC)
+		r = -TACIT_E_STORE_FULL;
 	/* Some errors have rolled back already; then there is nothing to undo. */
 	if (r < 0 && !sqlite3_get_autocommit(store->db))
 		(void)statement_run(store->rollback);
+
+	return r;
+}
+
+/*
+ * secure_delete overwrites a deleted row in the database, but not the copy of it that stands in
+ * the write-ahead log: that goes when the log is truncated.
+ */
+void store_scrub(struct store *store)
+{
+	read_end(store);
+	(void)sqlite3_busy_timeout(store->db, 0);
+	store->scrub_due = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+	                       NULL, NULL) != SQLITE_OK;
+	(void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+}
+
+int store_commit(struct store *store, const struct store_op ops[], size_t count)
+{
+	int r;
+
+	read_end(store);
+	r = commit_ops(store, ops, count);
+	if (r == 0 && store->scrub_due)
+		store_scrub(store);
 
 	return r;
 }

@@ -71,6 +71,12 @@ struct store_op {
  */
 int store_commit(struct store *store, const struct store_op ops[], size_t count);
 
+/*
+ * Makes sure that no copy of what was deleted is left in the engine's files: now, or, when a reader
+ * beside us holds on to it, at one of the next commits. It costs several fsyncs.
+ */
+void store_scrub(struct store *store);
+
 /* The engine's own check of its file; the first finding in `fault`. -TACIT_E_STORE_CORRUPT. */
 int store_check(struct store *store, struct fault *fault);
 

@@ -246,6 +246,7 @@ static void send_gets_good_answers(void **state)
 	} rows[] = {
 	    {"good", 200, EVIL_SECRET, ""},
 	    {"good-then-close", 200, EVIL_SECRET, ""},
+	    {"good-last", 200, EVIL_SECRET, ""},
 	    {"good-interim", 200, EVIL_SECRET, ""},
 	    {"good-trickled", 200, EVIL_SECRET, ""},
 	    {"good-empty", 200, "", ""},
@@ -390,6 +391,31 @@ static void send_keeps_its_deadline_through_a_fast_endless_body(void **state)
 	session_close(&session);
 }
 
+static void send_tells_no_answer_from_half_an_answer(void **state)
+{
+	static const struct {
+		const char *mode, *why;
+	} rows[] = {
+	    {"cut-answer", "the server closed the connection without an answer"},
+	    {"reset-answer", "the server closed the connection without an answer"},
+	    {"cut-body", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http_response response = {0};
+		struct fault fault = {0};
+		struct session session;
+
+		session_open(&session, rows[i].mode);
+		assert_int_equal(http_client_send(session.client, &get, deadline_in_ms(LONG_MS),
+		                     MAX_BYTES, &response, &fault),
+		    -TACIT_E_CUT_OFF);
+		assert_string_equal(fault.why, rows[i].why);
+		session_close(&session);
+	}
+}
+
 static int send_once(struct session *session, const struct http_request *request)
 {
 	cleanup_response struct http_response response = {0};
@@ -516,34 +542,56 @@ static void send_goes_on_to_the_next_server(void **state)
 	session_close(&session);
 }
 
-static void send_leaves_time_for_the_next_server(void **state)
+/*
+ * The first server fails in some way, the second is good. A GET goes on whatever happened; a PUT
+ * only when nothing of it can have arrived.
+ */
+static void send_goes_on_after_a_failure_where_it_may(void **state)
 {
-	static const char *const modes[] = {"stall-accept", "stall-handshake",
-	    "certificate-other-host", "garbage", "close-answer", "problem-503"};
-	struct session second;
+	static const struct {
+		const char *mode;
+		int put_err;
+		int put_status;
+	} rows[] = {
+	    {"stall-accept", 0, 200},
+	    {"stall-handshake", 0, 200},
+	    {"reset-accept", 0, 200},
+	    {"certificate-other-host", 0, 200},
+	    {"certificate-other-ca", 0, 200},
+	    {"garbage", -TACIT_E_PROTOCOL, 0},
+	    {"cut-answer", -TACIT_E_CUT_OFF, 0},
+	    {"cut-body", -TACIT_E_CUT_OFF, 0},
+	    {"problem-503", 0, 503},
+	    {"problem-403", 0, 403},
+	};
 
 	(void)state;
-	session_open(&second, "good");
-	for (size_t i = 0; i < COUNT(modes); i++) {
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+		const struct http_request *request = i % 2 ? &put : &get;
 		cleanup_response struct http_response response = {0};
-		struct fault fault = {0};
-		struct session first;
+		int expected = i % 2 ? rows[i / 2].put_err : 0;
+		int status = i % 2 || !strcmp(rows[i / 2].mode, "problem-403")
+		                 ? rows[i / 2].put_status
+		                 : 200;
+		struct session session;
+		struct evil second;
 		char servers[160];
 		int r;
 
-		/* The first one's handshake fails at the CA, if it gets as far as that. */
-		evil_start(modes[i], &first.evil);
-		(void)snprintf(servers, sizeof(servers), "%s,%s", first.evil.url, second.evil.url);
-		http_client_cleanup(&second.client);
+		session_open(&session, rows[i / 2].mode);
+		evil_start_beside(&session.evil, "good", &second);
+		(void)snprintf(servers, sizeof(servers), "%s,%s", session.evil.url, second.url);
+		http_client_cleanup(&session.client);
 		assert_int_equal(
-		    http_client_new(second.identity, servers, &second.client, NULL), 0);
-		r = http_client_send(second.client, &get, deadline_in_ms(2 * SHORT_MS), MAX_BYTES,
-		    &response, &fault);
-		if (r < 0)
-			fail_msg("%s: %s: %s", modes[i], fault.what, err_text(r));
-		evil_stop(&first.evil);
+		    http_client_new(session.identity, servers, &session.client, NULL), 0);
+		r = http_client_send(session.client, request, deadline_in_ms(2 * SHORT_MS),
+		    MAX_BYTES, &response, NULL);
+		if (r != expected || response.status != status)
+			fail_msg("%s %s: %s, %d", request->method, rows[i / 2].mode, err_text(r),
+			    response.status);
+		evil_stop(&second);
+		session_close(&session);
 	}
-	session_close(&second);
 }
 
 /* One server under two names, so that both accept the client: 503 twice, or 503 and nothing. */
@@ -642,13 +690,14 @@ int main(void)
 	    cmocka_unit_test(send_tells_each_failure_by_its_name),
 	    cmocka_unit_test(send_keeps_its_deadline_through_a_slow_body),
 	    cmocka_unit_test(send_keeps_its_deadline_through_a_fast_endless_body),
+	    cmocka_unit_test(send_tells_no_answer_from_half_an_answer),
 	    cmocka_unit_test(send_repeats_a_get_on_a_stale_connection),
 	    cmocka_unit_test(send_never_repeats_a_put),
 	    cmocka_unit_test(send_does_not_take_an_unasked_answer),
 	    cmocka_unit_test(send_writes_what_it_was_asked_to),
 	    cmocka_unit_test(send_refuses_to_be_a_header_injection),
 	    cmocka_unit_test(send_goes_on_to_the_next_server),
-	    cmocka_unit_test(send_leaves_time_for_the_next_server),
+	    cmocka_unit_test(send_goes_on_after_a_failure_where_it_may),
 	    cmocka_unit_test(send_keeps_a_503_when_no_server_does_better),
 	    cmocka_unit_test(verdict_tells_what_the_server_means),
 	    cmocka_unit_test(new_wants_servers),

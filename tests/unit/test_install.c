@@ -21,6 +21,7 @@
 #include "tacit/fd.h"
 
 #define BASE "/dev/shm/tacit-test-install"
+#define DISK "/var/tmp/tacit-test-install" /* where a tmpfs is never mounted */
 
 static int base_make(void **state)
 {
@@ -135,6 +136,24 @@ static void install_replaces_in_one_step(void **state)
 	secrets_dir_close(&dir);
 }
 
+/* What a killed run left under a name that we need is in nobody's way. */
+static void install_takes_over_a_staged_file_of_a_killed_run(void **state)
+{
+	struct secrets_dir dir = dir_open(BASE);
+	cleanup_bundle struct bundle bundle = {0};
+	cleanup_text_list struct text_list files = {0};
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), BASE "/.staged-%d-0", getpid());
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
+	item_add(&bundle, "db", "value", 5);
+	assert_int_equal(install_bundle(&dir, &bundle, &files, NULL), 0);
+	assert_file(BASE "/db", 0400, "value", 5);
+	assert_int_equal(entries_count(BASE), 1);
+	secrets_dir_close(&dir);
+}
+
 static void install_leaves_nothing_when_one_target_is_a_directory(void **state)
 {
 	struct secrets_dir dir = dir_open(BASE);
@@ -201,8 +220,8 @@ static const struct {
 	bool outlives_us;
 	int err;
 } refused_cases[] = {
-    {"/etc", false, -TACIT_E_NOT_MEMORY},
-    {"/etc/new", false, -TACIT_E_NOT_MEMORY},
+    {DISK, false, -TACIT_E_NOT_MEMORY},
+    {DISK "/new", false, -TACIT_E_NOT_MEMORY},
     {"/nosuch/dir", false, -ENOENT},
     {BASE "/file", false, -ENOTDIR},
     {BASE "/link", false, -ENOTDIR},
@@ -213,6 +232,8 @@ static const struct {
 static void find_refuses(void **state)
 {
 	(void)state;
+	(void)rmdir(DISK);
+	assert_int_equal(mkdir(DISK, 0755), 0);
 	assert_int_equal(symlink(BASE, BASE "/link"), 0);
 	assert_int_equal(close(open(BASE "/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
 	for (size_t i = 0; i < sizeof(refused_cases) / sizeof(refused_cases[0]); i++) {
@@ -226,6 +247,7 @@ static void find_refuses(void **state)
 		assert_string_equal(fault.what, refused_cases[i].path);
 		assert_int_equal(dir.fd, -1);
 	}
+	assert_int_equal(rmdir(DISK), 0); /* and empty as it was */
 }
 
 /* A process that lives until `ret_pipe` is closed. */
@@ -346,6 +368,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 	        install_writes_exact_bytes_and_modes, base_make, base_remove),
 	    cmocka_unit_test_setup_teardown(install_replaces_in_one_step, base_make, base_remove),
+	    cmocka_unit_test_setup_teardown(
+	        install_takes_over_a_staged_file_of_a_killed_run, base_make, base_remove),
 	    cmocka_unit_test_setup_teardown(
 	        install_leaves_nothing_when_one_target_is_a_directory, base_make, base_remove),
 	    cmocka_unit_test_setup_teardown(

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,7 +147,7 @@ static void read_or_write_tells_a_refused_certificate(void **state)
 	}
 }
 
-static void write_after_a_reset_raises_no_signal(void **state)
+static void write_to_a_closed_connection_raises_no_signal(void **state)
 {
 	struct tls_connection *connection = NULL;
 	int64_t deadline = deadline_in_ms(LONG_MS);
@@ -155,7 +156,7 @@ static void write_after_a_reset_raises_no_signal(void **state)
 
 	(void)state;
 	assert_ptr_equal(signal(SIGPIPE, SIG_DFL), SIG_DFL);
-	session_open(&session, "reset-answer");
+	session_open(&session, "cut-answer");
 	assert_int_equal(
 	    tls_connect(session.context, &session.url, deadline, &connection, NULL), 0);
 	assert_int_equal(tls_write_all(connection, "GET / HTTP/1.1\r\n\r\n", 18, deadline), 0);
@@ -210,6 +211,35 @@ static void read_without_time_left_looks_but_does_not_wait(void **state)
 	(void)usleep(50000);
 	assert_int_equal(tls_read(connection, &byte, 1, deadline_in_ms(0), &len), 0);
 	assert_int_equal(byte, 'H');
+	tls_close(connection);
+	session_close(&session);
+}
+
+/*
+ * A backlog of records that carry no data, of which one call could go through all, long after its
+ * deadline. The server is stopped, so that what is left of the backlog stays there to be seen.
+ */
+static void read_stops_at_its_deadline_within_a_backlog_of_tickets(void **state)
+{
+	struct tls_connection *connection = NULL;
+	int64_t deadline = deadline_in_ms(LONG_MS);
+	struct session session;
+	int socket_fd, left;
+	size_t len;
+	char byte;
+
+	(void)state;
+	session_open(&session, "endless-tickets");
+	socket_fd = dup(STDIN_FILENO); /* the number that the socket will get */
+	assert_int_equal(close(socket_fd), 0);
+	assert_int_equal(
+	    tls_connect(session.context, &session.url, deadline, &connection, NULL), 0);
+	assert_int_equal(tls_write_all(connection, "GET / HTTP/1.1\r\n\r\n", 18, deadline), 0);
+	(void)usleep(300000);
+	assert_int_equal(kill(session.evil.pid, SIGSTOP), 0);
+	assert_int_equal(tls_read(connection, &byte, 1, deadline_in_ms(0), &len), -TACIT_E_TIMEOUT);
+	assert_int_equal(ioctl(socket_fd, FIONREAD, &left), 0);
+	assert_true(left > 0);
 	tls_close(connection);
 	session_close(&session);
 }
@@ -285,14 +315,25 @@ static void connect_resolves_a_name_and_checks_it(void **state)
 		fail_msg("%s: %s", fault.what, err_text(r));
 	tls_close(connection);
 	session_close(&session);
+}
 
-	connection = NULL;
-	session_open(&session, "certificate-expired"); /* its SAN has the address alone */
-	(void)snprintf(session.url.host, sizeof(session.url.host), "localhost");
-	assert_int_equal(tls_connect(session.context, &session.url, deadline_in_ms(LONG_MS),
-	                     &connection, &fault),
-	    -TACIT_E_TLS_HOST);
-	session_close(&session);
+/* One has a SAN for another name, one has no SAN: then the subject's name is not looked at. */
+static void connect_refuses_a_name_that_is_not_in_the_san(void **state)
+{
+	static const char *const modes[] = {"certificate-other-host", "certificate-name-only"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		struct tls_connection *connection = NULL;
+		struct session session;
+
+		session_open(&session, modes[i]);
+		(void)snprintf(session.url.host, sizeof(session.url.host), "localhost");
+		assert_int_equal(tls_connect(session.context, &session.url, deadline_in_ms(LONG_MS),
+		                     &connection, NULL),
+		    -TACIT_E_TLS_HOST);
+		session_close(&session);
+	}
 }
 
 static void connect_with_no_time_left_times_out(void **state)
@@ -333,12 +374,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(connect_tells_each_failure_by_its_name),
 	    cmocka_unit_test(read_or_write_tells_a_refused_certificate),
-	    cmocka_unit_test(write_after_a_reset_raises_no_signal),
+	    cmocka_unit_test(write_to_a_closed_connection_raises_no_signal),
 	    cmocka_unit_test(read_gives_the_bytes_and_then_the_orderly_end),
 	    cmocka_unit_test(read_without_time_left_looks_but_does_not_wait),
+	    cmocka_unit_test(read_stops_at_its_deadline_within_a_backlog_of_tickets),
 	    cmocka_unit_test(write_keeps_its_deadline),
 	    cmocka_unit_test(connect_tells_refused_and_unknown_hosts),
 	    cmocka_unit_test(connect_resolves_a_name_and_checks_it),
+	    cmocka_unit_test(connect_refuses_a_name_that_is_not_in_the_san),
 	    cmocka_unit_test(connect_with_no_time_left_times_out),
 	    cmocka_unit_test(connect_keeps_its_deadline_when_nothing_answers),
 	};

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The container suite: the programs in real, hardened containers, with a real engine.
+# usage: suite.sh [BUILD-DIR]
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=../lib/common.sh
+. "$top/tests/lib/common.sh"
+# shellcheck source=../lib/packages.sh
+. "$top/tests/lib/packages.sh"
+# shellcheck source=../lib/engine.sh
+. "$top/tests/lib/engine.sh"
+# shellcheck source=../lib/results.sh
+. "$top/tests/lib/results.sh"
+# shellcheck source=../lib/server.sh
+. "$top/tests/lib/server.sh"
+# shellcheck source=images.sh
+. "$here/images.sh"
+# shellcheck source=fixture.sh
+. "$here/fixture.sh"
+# shellcheck source=checks.sh
+. "$here/checks.sh"
+# shellcheck source=cases.sh
+. "$here/cases.sh"
+# shellcheck source=example_cases.sh
+. "$here/example_cases.sh"
+shopt -s extglob
+
+programs=$(realpath "${1:-$top/build}")
+
+case_of() { run_case container "$@"; }
+
+# Where no container can run the suite says so; in CI that is a failure.
+without_engine() {
+	warn '************************************************************************'
+	warn "NO CONTAINER WAS RUN: $engine_problem"
+	warn '************************************************************************'
+	if [[ ${CI:-} == true ]]; then
+		record fail container "no container engine: $engine_problem"
+	else
+		record skip container "no container engine: $engine_problem"
+	fi
+}
+
+build_images() {
+	local kind
+	for kind in scratch alpine distroless base_node_alpine server; do
+		"image_$kind"
+	done
+}
+
+prepare() {
+	build_images
+	fixture_make
+}
+
+run_deliveries() {
+	local kind variant start
+	for kind in scratch alpine distroless; do
+		for variant in 'without tmpfs' 'with tmpfs' 'with own tmpfs'; do
+			for start in 1 2 3; do
+				case_of "$kind $variant: delivers at start $start" \
+					deliver "$kind" "$variant" "$start"
+			done
+		done
+		case_of "$kind: SIGTERM reaches the app within a second" stops_at_once "$kind"
+	done
+}
+
+run_refusals() {
+	case_of 'identity of another store: 125' refuses_foreign_identity
+	case_of 'revoked identity: 125' refuses_revoked_identity
+	case_of 'identity that another user owns: 125' refuses_unreadable_identity
+	case_of 'truncated identity: 125' refuses_truncated_identity
+	case_of 'server that does not answer: 125 in time' refuses_when_server_is_away
+	case_of 'host name that nobody has: 125' refuses_unknown_host
+	case_of 'tmpfs that is full: 125' refuses_full_tmpfs
+	case_of 'no tmpfs at all (--ipc=none): 125' refuses_without_tmpfs
+	case_of 'glibc program in a musl image: 127' reports_command_that_cannot_run 127 /probe-glibc
+	case_of 'command that is missing: 127' reports_command_that_cannot_run 127 /missing
+	case_of 'command that is a directory: 126' reports_command_that_cannot_run 126 /etc
+}
+
+run_others() {
+	case_of "variables that hold a value are scrubbed" scrubs
+	case_of '--from-env needs no server' from_environment
+	case_of "the app's status is the container's" ends_with_status_of_app
+	case_of 'server killed: comes back whole, no value in log or store' server_survives_kill
+}
+
+run_examples() {
+	local base
+	for base in node-alpine distroless; do
+		case_of "examples/dockerfile/$base works" dockerfile_works "$base" \
+			--build-arg "BASE=$(image "base-$base")"
+		case_of "examples/dockerfile/$base wants a base" dockerfile_wants_pinned_base "$base"
+	done
+	case_of 'examples/dockerfile/scratch works' dockerfile_works scratch
+	case_of 'examples/docker-run works' docker_run_works
+	case_of 'examples/laptop works' laptop_works
+}
+
+results_start
+work=
+make_temp_dir work
+chmod 0755 "$work"
+if engine_ensure && ensure_packages "${packages_container[@]}"; then
+	case_of 'images are built, and a hardened server is filled' prepare
+	if (($(results_count fail container) == 0)); then
+		run_deliveries
+		run_refusals
+		run_others
+		run_examples
+	fi
+else
+	without_engine
+fi
+results_report container

@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The map of the house, checked: which file may include what. Prints TAP, one line a rule.
+# usage: layers.sh [ROOT]
+set -eu
+
+cd "${1:-$(dirname "$0")/..}"
+count=0
+failed=0
+
+# verdict NAME OFFENDERS: passes when there are none.
+verdict() {
+	count=$((count + 1))
+	if [ -z "$2" ]; then
+		echo "ok $count - $1"
+		return
+	fi
+	failed=$((failed + 1))
+	echo "not ok $count - $1"
+	printf '%s\n' "$2" | sed 's/^/# /'
+}
+
+# includes FOLDER...: "file header" for each #include, however it is spelled.
+includes() {
+	find "$@" -name '*.[ch]' -exec grep -HE '^[[:blank:]]*#[[:blank:]]*include' {} + |
+		sed -E 's/^([^:]*):[[:blank:]]*#[[:blank:]]*include[[:blank:]]*[<"]?([^>"]*).*/\1 \2/' |
+		sort
+}
+
+all=$(includes include lib server agent cli)
+
+# only PATTERN FILE...: headers that match are included by these files alone.
+only() {
+	pattern=$1
+	shift
+	allowed=" $* "
+	verdict "only $* include $pattern" "$(printf '%s\n' "$all" |
+		awk -v pattern="^$pattern" -v allowed="$allowed" \
+			'$2 ~ pattern && index(allowed, " " $1 " ") == 0')"
+	# A rule about a header that nobody includes any more checks nothing.
+	verdict "$pattern is included somewhere" "$(printf '%s\n' "$all" |
+		awk -v pattern="^$pattern" '$2 ~ pattern {found = 1} END {if (!found) print "nowhere"}')"
+}
+
+# never FOLDER OTHER...: no file of a folder includes one of the others, by path or by its name.
+never() {
+	folder=$1
+	shift
+	for other in "$@"; do
+		verdict "$folder never includes $other" "$(printf '%s\n' "$all" |
+			awk -v folder="$folder/" -v other="$other" -v names="$(headers_of "$other" "$folder")" '
+				index($1, folder) != 1 { next }
+				$2 ~ "(^|/)" other "/" || index(names, " " $2 " ")')"
+	done
+}
+
+# headers_of OTHER FOLDER: the names of OTHER's headers that FOLDER has none of.
+headers_of() {
+	find "$1" -name '*.h' | while read -r header; do
+		name=${header#"$1/"}
+		[ -e "$2/$name" ] || printf ' %s ' "$name"
+	done
+}
+
+# The library's modules, lowest layer first.
+layers='
+err
+fd name
+secret deadline
+json codec url
+envelope proto options
+bundle
+env_file
+resolve identity
+tls
+http_client
+'
+
+# A module may include its own headers and those of lower layers, and is known to the map.
+library() {
+	printf '%s\n' "$all" | awk -v layers="$(printf '%s' "$layers" | tr '\n' ';')" '
+		BEGIN {
+			lines = split(layers, line, ";")
+			for (l = 1; l <= lines; l++) {
+				words = split(line[l], word, " ")
+				for (w = 1; w <= words; w++)
+					level[word[w]] = l
+			}
+		}
+		function module(path) {
+			sub(/.*\//, "", path)
+			sub(/(_private)?\.[ch]$/, "", path)
+			return path
+		}
+		$1 !~ /^(lib|include\/tacit)\// { next }
+		!(module($1) in level) { print $1 " is not on the map"; next }
+		$2 ~ /^tacit\// || (module($2) in level && $2 !~ /\//) {
+			if (!(module($2) in level))
+				print $1 " includes " $2 ", which is not on the map"
+			else if (module($1) != module($2) && level[module($2)] >= level[module($1)])
+				print $1 " looks up to " $2
+		}'
+}
+
+never lib server agent cli
+never include server agent cli
+never server agent cli
+never agent server cli
+never cli server agent
+
+only 'jansson' lib/json.c
+only 'openssl/' lib/tls.c lib/identity.c lib/identity_private.h
+only 'microhttpd' server/listener.c
+only 'gnutls/' server/authority.c server/listener.c
+only 'sqlite3' server/store/sqlite.c
+
+verdict 'lower layers of the library never include upper ones' "$(library)"
+verdict 'the store knows nothing of what is above it' "$(printf '%s\n' "$all" |
+	awk '$1 ~ /^server\/store\// && $2 !~ /^(store\/|tacit\/|sqlite3)/ && $2 ~ /\.h$/ &&
+		system("test -e server/" $2) == 0')"
+verdict 'the listener is known to those who start it alone' "$(printf '%s\n' "$all" |
+	awk '$2 == "listener.h" && $1 !~ /^server\/(listener|command_serve|process|main)\.c$/')"
+verdict 'the store is reached through the vault alone' "$(printf '%s\n' "$all" |
+	awk '$2 ~ /store\/store\.h$/ && $1 !~ /^server\/(vault\.[ch]|store\/)/')"
+verdict 'grants are pure: no store, no socket, no file' "$(printf '%s\n' "$all" |
+	awk '$1 ~ /^server\/grants\./ &&
+		$2 !~ /^(grants\.h|tacit\/(name|err)\.h|std(bool|def|int)\.h|string\.h)$/')"
+verdict 'names are pure' "$(printf '%s\n' "$all" |
+	awk '$1 ~ /(lib|tacit)\/name\./ &&
+		$2 !~ /^(tacit\/(name|err)\.h|std(bool|def|int)\.h|string\.h|sys\/types\.h)$/')"
+
+echo "1..$count"
+[ "$failed" -eq 0 ]

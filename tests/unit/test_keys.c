@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "keys.h"
+#include "tacit/fd.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct fixture fixture;
+static const struct key_source plain;
+
+static int setup(void **state)
+{
+	(void)state;
+	(void)unsetenv("CREDENTIALS_DIRECTORY");
+	fixture_make_dir(&fixture);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fixture_remove(&fixture);
+	return 0;
+}
+
+static struct keys *created(const struct key_source *source)
+{
+	struct keys *keys = NULL;
+	struct fault fault = {0};
+
+	if (keys_create(fixture.dirfd, source, &keys, &fault) < 0)
+		fail_msg("%s: %s", fault.what, err_text(fault.err));
+	return keys;
+}
+
+static int reopen(const struct key_source *source, struct keys **ret_keys, struct fault *fault)
+{
+	return keys_open(fixture.dirfd, source, ret_keys, fault);
+}
+
+static void assert_same_keys(const struct keys *left, const struct keys *right)
+{
+	/* All but the terms, which live in the store. */
+	assert_memory_equal(left, right, offsetof(struct keys, term));
+}
+
+/* keys_open fails so, names `what`, and leaves its result alone. */
+static void assert_refused(const struct key_source *source, int expected, const char *what)
+{
+	struct keys *keys = NULL;
+	struct fault fault = {0};
+	int r = reopen(source, &keys, &fault);
+
+	assert_int_equal(r, expected);
+	assert_int_equal(fault.err, expected);
+	assert_non_null(strstr(fault.what, what));
+	assert_null(keys);
+}
+
+static void open_gives_the_same_keys_again(void **state)
+{
+	struct keys *keys = created(&plain), *again = NULL;
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	assert_int_equal(stat(fixture_path(&fixture, MASTER_KEY_FILE), &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0400);
+	assert_int_equal(status.st_size, 32);
+	assert_int_equal(stat(fixture_path(&fixture, SEAL_FILE), &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	keys_free(keys);
+	keys_free(again);
+}
+
+static void every_key_is_another(void **state)
+{
+	struct keys *keys = created(&plain);
+	const uint8_t *const all[] = {
+	    keys->root, keys->record, keys->name, keys->set, keys->audit, keys->etag, keys->wrap};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++)
+		for (size_t j = i + 1; j < COUNT(all); j++)
+			assert_memory_not_equal(all[i], all[j], ENVELOPE_KEY_BYTES);
+	keys_free(keys);
+}
+
+static void the_seal_holds_no_key(void **state)
+{
+	struct keys *keys = created(&plain);
+	size_t len, master_len;
+	cleanup_free uint8_t *seal = file_read(fixture_path(&fixture, SEAL_FILE), &len);
+	cleanup_free uint8_t *master =
+	    file_read(fixture_path(&fixture, MASTER_KEY_FILE), &master_len);
+	char hex[2 * ENVELOPE_KEY_BYTES + 1];
+
+	(void)state;
+	for (size_t i = 0; i < ENVELOPE_KEY_BYTES; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", keys->root[i]);
+	assert_null(memmem(seal, len, hex, 16));
+	for (size_t i = 0; i < ENVELOPE_KEY_BYTES; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", master[i]);
+	assert_null(memmem(seal, len, hex, 16));
+	keys_free(keys);
+}
+
+static void another_key_does_not_open(void **state)
+{
+	static const uint8_t zeros[ENVELOPE_KEY_BYTES];
+	char path[128];
+	const struct key_source other = {.key_file = path};
+
+	(void)state;
+	keys_free(created(&plain));
+	(void)snprintf(path, sizeof(path), "%s/other", fixture.dir);
+	file_write(path, zeros, sizeof(zeros));
+	assert_refused(&other, -TACIT_E_WRONG_KEY, SEAL_FILE);
+}
+
+static void a_key_file_has_exactly_32_bytes(void **state)
+{
+	static const uint8_t bytes[65];
+	static const size_t lengths[] = {0, 1, 31, 33, 64, 65};
+	char path[128];
+	const struct key_source source = {.key_file = path};
+
+	(void)state;
+	keys_free(created(&plain));
+	(void)snprintf(path, sizeof(path), "%s/other", fixture.dir);
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		file_write(path, bytes, lengths[i]);
+		assert_refused(&source, -TACIT_E_WRONG_KEY, path);
+	}
+	(void)unlink(path);
+	assert_refused(&source, -ENOENT, path);
+	(void)unlink(fixture_path(&fixture, MASTER_KEY_FILE));
+	assert_refused(&plain, -ENOENT, MASTER_KEY_FILE);
+}
+
+static void a_key_file_elsewhere_is_made_and_found_again(void **state)
+{
+	char path[128];
+	const struct key_source source = {.key_file = path};
+	struct keys *keys, *again = NULL;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/elsewhere.key", fixture.dir);
+	keys = created(&source);
+	assert_int_equal(access(path, R_OK), 0);
+	assert_true(access(fixture_path(&fixture, MASTER_KEY_FILE), F_OK) < 0);
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(keys);
+	keys_free(again);
+}
+
+static void a_systemd_credential_goes_before_the_key_file(void **state)
+{
+	struct keys *keys = created(&plain), *again = NULL;
+	size_t len;
+	cleanup_free uint8_t *master = file_read(fixture_path(&fixture, MASTER_KEY_FILE), &len);
+
+	(void)state;
+	(void)unlink(fixture_path(&fixture, MASTER_KEY_FILE));
+	file_write(fixture_path(&fixture, "tacit-master-key"), master, len);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", fixture.dir, 1), 0);
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(keys);
+	keys_free(again);
+	file_write(fixture_path(&fixture, "tacit-master-key"), master, len - 1);
+	assert_refused(&plain, -TACIT_E_WRONG_KEY, "tacit-master-key");
+}
+
+/* The bytes of seal.json that decide something may not be changed to any other. */
+static void an_altered_seal_does_not_open(void **state)
+{
+	size_t len;
+	cleanup_free uint8_t *seal = NULL;
+	const char *text;
+	size_t root;
+
+	(void)state;
+	keys_free(created(&plain));
+	seal = file_read(fixture_path(&fixture, SEAL_FILE), &len);
+	seal[len] = '\0';
+	text = (const char *)seal;
+	root = (size_t)(strstr(text, "\"root\"") - text);
+	for (size_t i = 0; i + 1 < len; i++) {
+		struct keys *keys = NULL;
+		uint8_t saved = seal[i];
+		int r;
+
+		/* Where the key file is is no secret and no promise; what counts is its key. */
+		if (i > (size_t)(strstr(text, "\"key_file\"") - text) &&
+		    i < (size_t)(strstr(text, "\"argon2_salt\"") - text))
+			continue;
+		seal[i] = saved == '0' ? '1' : '0';
+		file_write(fixture_path(&fixture, SEAL_FILE), seal, len);
+		r = reopen(&plain, &keys, NULL);
+		if (r != -TACIT_E_WRONG_KEY && r != -TACIT_E_NOT_A_STORE)
+			fail_msg("byte %zu of %zu (root at %zu): %d", i, len, root, r);
+		assert_null(keys);
+		seal[i] = saved;
+	}
+}
+
+static void a_truncated_seal_does_not_open(void **state)
+{
+	size_t len;
+	cleanup_free uint8_t *seal = NULL;
+
+	(void)state;
+	keys_free(created(&plain));
+	seal = file_read(fixture_path(&fixture, SEAL_FILE), &len);
+	/* The newline behind the document is the only byte that may be missing. */
+	for (size_t keep = 0; keep + 1 < len; keep++) {
+		file_write(fixture_path(&fixture, SEAL_FILE), seal, keep);
+		assert_refused(&plain, -TACIT_E_NOT_A_STORE, SEAL_FILE);
+	}
+	(void)unlink(fixture_path(&fixture, SEAL_FILE));
+	assert_refused(&plain, -TACIT_E_NOT_A_STORE, SEAL_FILE);
+}
+
+static void a_seal_may_not_ask_for_all_memory(void **state)
+{
+	static const char *const texts[] = {
+	    "\"argon2_bytes\":99999999999999",
+	    "\"argon2_bytes\":1",
+	    "\"argon2_bytes\":-1",
+	    "\"argon2_passes\":1000000",
+	    "\"argon2_passes\":0",
+	};
+	size_t len;
+	cleanup_free uint8_t *seal = NULL;
+
+	(void)state;
+	keys_free(created(&plain));
+	seal = file_read(fixture_path(&fixture, SEAL_FILE), &len);
+	seal[len] = '\0';
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		char changed[2048];
+		size_t key_len = strcspn(texts[i], ":");
+		const char *at = memmem(seal, len, texts[i], key_len);
+		size_t before = (size_t)(at - (const char *)seal);
+
+		assert_non_null(at);
+		(void)snprintf(changed, sizeof(changed), "%.*s%s%s", (int)before, seal, texts[i],
+		    at + strcspn(at, ",}"));
+		file_write(fixture_path(&fixture, SEAL_FILE), changed, strlen(changed));
+		assert_refused(&plain, -TACIT_E_NOT_A_STORE, SEAL_FILE);
+	}
+}
+
+static void a_passphrase_opens_and_another_does_not(void **state)
+{
+	char path[128];
+	const struct key_source source = {.passphrase_file = path};
+	struct keys *keys, *again = NULL;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/passphrase", fixture.dir);
+	file_write(path, "correct horse\n", 14);
+	keys = created(&source);
+	assert_true(access(fixture_path(&fixture, MASTER_KEY_FILE), F_OK) < 0);
+
+	/* Without the newline too, since not every editor writes one. */
+	file_write(path, "correct horse", 13);
+	assert_int_equal(reopen(&source, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(keys);
+	keys_free(again);
+
+	file_write(path, "correct hors", 12);
+	assert_refused(&source, -TACIT_E_WRONG_KEY, SEAL_FILE);
+}
+
+static void an_empty_or_missing_passphrase_is_refused(void **state)
+{
+	char path[128];
+	const struct key_source source = {.passphrase_file = path};
+	struct keys *keys = NULL;
+	struct fault fault = {0};
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/passphrase", fixture.dir);
+	assert_int_equal(keys_create(fixture.dirfd, &source, &keys, &fault), -ENOENT);
+	file_write(path, "\r\n\n", 3);
+	assert_int_equal(keys_create(fixture.dirfd, &source, &keys, &fault), -TACIT_E_WRONG_KEY);
+	assert_null(keys);
+	assert_true(access(fixture_path(&fixture, SEAL_FILE), F_OK) < 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(open_gives_the_same_keys_again),
+	    TEST(every_key_is_another),
+	    TEST(the_seal_holds_no_key),
+	    TEST(another_key_does_not_open),
+	    TEST(a_key_file_has_exactly_32_bytes),
+	    TEST(a_key_file_elsewhere_is_made_and_found_again),
+	    TEST(a_systemd_credential_goes_before_the_key_file),
+	    TEST(an_altered_seal_does_not_open),
+	    TEST(a_truncated_seal_does_not_open),
+	    TEST(a_seal_may_not_ask_for_all_memory),
+	    TEST(a_passphrase_opens_and_another_does_not),
+	    TEST(an_empty_or_missing_passphrase_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

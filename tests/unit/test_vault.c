@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "tacit/fd.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct fixture fixture;
+static char store_path[128];
+
+/*
+ * A store with everything in it: CA, two clients with grants, three secrets, one of them with
+ * versions. It lies closed when a test begins.
+ */
+static int setup(void **state)
+{
+	const struct secret_metadata none = {0};
+	const struct secret_entry *entry;
+	struct server *server = &fixture.home.server;
+
+	(void)state;
+	fixture_make(&fixture);
+	(void)snprintf(store_path, sizeof(store_path), "%s/" STORE_FILE, fixture.dir);
+	fixture_open(&fixture);
+	for (int i = 0; i < 5; i++) {
+		static const char *const names[] = {
+		    "web/db_password", "web/api_key", "other/token", "web/api_key", "web/api_key"};
+		cleanup_secret struct secret *value =
+		    text_secret("MARKER-OF-A-VALUE, behind which there is a body of some length");
+
+		assert_int_equal(secrets_put(server->secrets, names[i], value, &none, &entry), 0);
+	}
+	assert_int_equal(clients_put(server->clients, "frontend", ROLE_CLIENT, 0), 0);
+	assert_int_equal(clients_grant(server->clients, "frontend", "web/**", false), 0);
+	fixture_close(&fixture);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fixture_remove(&fixture);
+	return 0;
+}
+
+static bool check_passes(void)
+{
+	return fixture_check(&fixture, NULL) == 0;
+}
+
+static bool serve_starts(void)
+{
+	struct fault fault = {0};
+	bool starts = fixture_try_open(&fixture, HOME_SERVE, &fault) == 0;
+
+	if (starts)
+		fixture_close(&fixture);
+	else
+		assert_true(fault.err < 0 && fault.what[0]);
+	return starts;
+}
+
+static void assert_found_everywhere(const char *what)
+{
+	if (check_passes())
+		fail_msg("check passes: %s", what);
+	if (serve_starts())
+		fail_msg("serve starts: %s", what);
+}
+
+static void an_untouched_store_is_whole(void **state)
+{
+	(void)state;
+	assert_true(check_passes());
+	assert_true(serve_starts());
+	assert_true(check_passes());
+}
+
+static void the_database_tells_nothing(void **state)
+{
+	static const char *const texts[] = {"web", "db_password", "api_key", "other/token", "token",
+	    "frontend", "admin", "web/**", "**", "MARKER-OF-A-VALUE", "127.0.0.1",
+	    "BEGIN CERTIFICATE", "PRIVATE KEY", "DB_PASSWORD_FILE", "client"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++)
+		if (files_hold(&fixture, texts[i], strlen(texts[i])))
+			fail_msg("%s stands in the database", texts[i]);
+	/* While it is open the log and the shared memory are there too. */
+	fixture_open(&fixture);
+	for (size_t i = 0; i < COUNT(texts); i++)
+		if (files_hold(&fixture, texts[i], strlen(texts[i])))
+			fail_msg("%s stands in the open database", texts[i]);
+	/* The search itself works. */
+	assert_true(files_hold(&fixture, "records", 7));
+}
+
+/* The body of a value is opened when it is read, which `check` does with each; serve need not. */
+static bool in_body_of_value(const struct raw_row *row, size_t byte)
+{
+	return row->key[0] == RECORD_VERSION && byte >= 124;
+}
+
+static void flip(const struct raw_row *row, size_t byte, unsigned bit)
+{
+	row->value[byte] ^= (uint8_t)(1U << bit);
+	raw_row_put(store_path, row);
+	if (check_passes())
+		fail_msg("check passes: row of kind %c, byte %zu, bit %u", row->key[0], byte, bit);
+	if (!in_body_of_value(row, byte) && serve_starts())
+		fail_msg("serve starts: row of kind %c, byte %zu, bit %u", row->key[0], byte, bit);
+	row->value[byte] ^= (uint8_t)(1U << bit);
+}
+
+/* Every byte of short rows, and a sample of long ones; each bit has its turn. */
+static void a_flipped_bit_is_found_in_every_row(void **state)
+{
+	struct raw_rows rows;
+
+	(void)state;
+	raw_rows_read(store_path, &rows);
+	assert_in_range(rows.count, 11, 20);
+	for (size_t i = 0; i < rows.count; i++) {
+		const struct raw_row *row = &rows.items[i];
+		size_t step = row->value_len > 256 ? row->value_len / 61 : 3;
+
+		for (size_t byte = 0; byte < row->value_len; byte += step)
+			flip(row, byte, (unsigned)(byte / step + i) % 8);
+		flip(row, row->value_len - 1, 0);
+		raw_row_put(store_path, row);
+	}
+	assert_true(check_passes());
+	raw_rows_free(&rows);
+}
+
+static void a_flipped_bit_of_a_key_is_found(void **state)
+{
+	struct raw_rows rows;
+
+	(void)state;
+	raw_rows_read(store_path, &rows);
+	for (size_t i = 0; i < rows.count; i++) {
+		for (size_t byte = 0; byte < rows.items[i].key_len; byte += 5) {
+			struct raw_row moved = rows.items[i];
+
+			moved.key[byte] ^= (uint8_t)(1U << (byte % 8));
+			raw_row_delete(store_path, &rows.items[i]);
+			raw_row_put(store_path, &moved);
+			assert_found_everywhere("a row under another key");
+			raw_row_delete(store_path, &moved);
+			raw_row_put(store_path, &rows.items[i]);
+		}
+	}
+	assert_true(check_passes());
+	raw_rows_free(&rows);
+}
+
+static void a_shortened_or_lengthened_row_is_found(void **state)
+{
+	struct raw_rows rows;
+
+	(void)state;
+	raw_rows_read(store_path, &rows);
+	for (size_t i = 0; i < rows.count; i++) {
+		struct raw_row *row = &rows.items[i];
+		size_t len = row->value_len;
+		const size_t lengths[] = {0, 1, 11, 12, 39, 40, 41, 123, 124, len - 1};
+
+		for (size_t j = 0; j < COUNT(lengths); j++) {
+			if (lengths[j] >= len)
+				continue;
+			row->value_len = lengths[j];
+			raw_row_put(store_path, row);
+			assert_found_everywhere("a shortened row");
+		}
+		row->value[len] = 0; /* there is room for one: see raw_row_take() */
+		row->value_len = len + 1;
+		raw_row_put(store_path, row);
+		assert_found_everywhere("a lengthened row");
+		row->value_len = len;
+		raw_row_put(store_path, row);
+	}
+	assert_true(check_passes());
+	raw_rows_free(&rows);
+}
+
+static void two_swapped_rows_are_found(void **state)
+{
+	struct raw_rows rows;
+
+	(void)state;
+	raw_rows_read(store_path, &rows);
+	for (size_t i = 0; i < rows.count; i++) {
+		for (size_t j = i + 1; j < rows.count; j++) {
+			struct raw_row left = rows.items[i], right = rows.items[j];
+
+			left.value = rows.items[j].value;
+			left.value_len = rows.items[j].value_len;
+			right.value = rows.items[i].value;
+			right.value_len = rows.items[i].value_len;
+			raw_row_put(store_path, &left);
+			raw_row_put(store_path, &right);
+			assert_found_everywhere("two rows with each other's content");
+			raw_row_put(store_path, &rows.items[i]);
+			raw_row_put(store_path, &rows.items[j]);
+		}
+	}
+	assert_true(check_passes());
+	raw_rows_free(&rows);
+}
+
+static void a_removed_row_is_found(void **state)
+{
+	struct raw_rows rows;
+
+	(void)state;
+	raw_rows_read(store_path, &rows);
+	for (size_t i = 0; i < rows.count; i++) {
+		raw_row_delete(store_path, &rows.items[i]);
+		assert_found_everywhere("a row is missing");
+		raw_row_put(store_path, &rows.items[i]);
+	}
+	assert_true(check_passes());
+	raw_rows_free(&rows);
+}
+
+static void a_duplicated_row_is_found(void **state)
+{
+	struct raw_rows rows;
+
+	(void)state;
+	raw_rows_read(store_path, &rows);
+	for (size_t i = 0; i < rows.count; i++) {
+		struct raw_row copy = rows.items[i];
+
+		/* Of a kind that nothing reads, too: only the set tells. */
+		for (int kind = 0; kind < 2; kind++) {
+			copy.key[kind ? 0 : copy.key_len - 1] ^= 0x15;
+			raw_row_put(store_path, &copy);
+			assert_found_everywhere("a row is there twice");
+			raw_row_delete(store_path, &copy);
+			copy = rows.items[i];
+		}
+	}
+	assert_true(check_passes());
+	raw_rows_free(&rows);
+}
+
+/* Keeps what `kind`'s row was before `change`, and puts it back behind the server's back. */
+static void assert_rollback_found(enum record_kind kind, void (*change)(struct server *server))
+{
+	struct raw_rows before, after;
+	size_t rolled_back = 0;
+
+	raw_rows_read(store_path, &before);
+	fixture_open(&fixture);
+	change(&fixture.home.server);
+	fixture_close(&fixture);
+	assert_true(check_passes());
+	raw_rows_read(store_path, &after);
+	for (size_t i = 0; i < before.count; i++) {
+		const struct raw_row *old = &before.items[i];
+
+		for (size_t j = 0; j < after.count; j++) {
+			const struct raw_row *now = &after.items[j];
+
+			if (old->key[0] != (uint8_t)kind || now->key_len != old->key_len ||
+			    memcmp(now->key, old->key, old->key_len) != 0 ||
+			    (now->value_len == old->value_len &&
+			        memcmp(now->value, old->value, old->value_len) == 0))
+				continue;
+			raw_row_put(store_path, old);
+			assert_found_everywhere("a row from before");
+			raw_row_put(store_path, now);
+			rolled_back++;
+		}
+	}
+	assert_int_equal(rolled_back, 1);
+	assert_true(check_passes());
+	raw_rows_free(&before);
+	raw_rows_free(&after);
+}
+
+static void change_by_revoking(struct server *server)
+{
+	assert_int_equal(clients_revoke(server->clients, "frontend"), 0);
+}
+
+static void change_by_ungranting(struct server *server)
+{
+	assert_int_equal(clients_ungrant(server->clients, "frontend", "web/**"), 0);
+}
+
+static void change_by_deleting(struct server *server)
+{
+	assert_int_equal(secrets_delete(server->secrets, "other/token"), 0);
+}
+
+static void change_nothing(struct server *server)
+{
+	(void)server;
+}
+
+static void a_rolled_back_row_is_found(void **state)
+{
+	(void)state;
+	assert_rollback_found(RECORD_CLIENT, change_by_ungranting);
+	assert_rollback_found(RECORD_CLIENT, change_by_revoking);
+	assert_rollback_found(RECORD_SECRET, change_by_deleting);
+	/* The head and the mark of the audit log change with each start. */
+	assert_rollback_found(RECORD_HEAD, change_nothing);
+	assert_rollback_found(RECORD_AUDIT_MARK, change_nothing);
+}
+
+static void a_row_from_another_store_is_found(void **state)
+{
+	struct fixture ours = fixture, other;
+	char other_path[128];
+	struct raw_rows rows;
+
+	(void)state;
+	assert_int_equal(setup(NULL), 0); /* makes another one in `fixture` */
+	other = fixture;
+	(void)snprintf(other_path, sizeof(other_path), "%s", store_path);
+	fixture = ours;
+	(void)snprintf(store_path, sizeof(store_path), "%s/" STORE_FILE, fixture.dir);
+
+	raw_rows_read(other_path, &rows);
+	for (size_t i = 0; i < rows.count; i++) {
+		raw_row_put(store_path, &rows.items[i]);
+		assert_found_everywhere("a row of another store");
+		raw_row_delete(store_path, &rows.items[i]);
+	}
+	raw_rows_free(&rows);
+	fixture_remove(&other);
+}
+
+/* While the server runs it notices at its next write, and does not write over it. */
+static void a_head_that_changed_under_us_stops_commits(void **state)
+{
+	struct raw_rows rows;
+	struct raw_row *head;
+	struct server *server = &fixture.home.server;
+	uint64_t revision;
+
+	(void)state;
+	raw_rows_read(store_path, &rows);
+	fixture_open(&fixture);
+	revision = vault_revision(server->vault);
+	head = raw_rows_find(&rows, RECORD_HEAD);
+	raw_row_put(store_path, head);
+	assert_int_equal(secrets_delete(server->secrets, "other/token"), -TACIT_E_CORRUPT);
+	assert_int_equal(vault_revision(server->vault), revision);
+	assert_non_null(secrets_find(server->secrets, "other/token", false));
+	raw_rows_free(&rows);
+}
+
+static void the_revision_counts_commits(void **state)
+{
+	struct server *server = &fixture.home.server;
+	uint64_t revision;
+
+	(void)state;
+	fixture_open(&fixture);
+	revision = vault_revision(server->vault);
+	change_by_ungranting(server);
+	change_by_revoking(server);
+	assert_int_equal(vault_revision(server->vault), revision + 2);
+	fixture_close(&fixture);
+	fixture_open(&fixture);
+	assert_in_range(vault_revision(server->vault), revision + 3, revision + 4);
+}
+
+static int count_row(void *context, const struct row_key *key, const struct secret *record)
+{
+	size_t *count = context;
+
+	assert_int_equal(key->bytes[0], RECORD_CLIENT);
+	assert_true(secret_len(record) > 0);
+	(*count)++;
+	return 0;
+}
+
+static void each_visits_one_kind(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	fixture_open(&fixture);
+	assert_int_equal(
+	    vault_each(fixture.home.server.vault, RECORD_CLIENT, count_row, &count), 0);
+	assert_int_equal(count, 2); /* admin, frontend */
+}
+
+/* Bytes of the file that belong to no row: anything may come of it but a crash or a lie. */
+static void a_damaged_file_never_gives_wrong_values(void **state)
+{
+	size_t len;
+	cleanup_free uint8_t *bytes = file_read(store_path, &len);
+	uint64_t random = 20261124;
+	unsigned refused = 0;
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		cleanup_secret struct secret *value = NULL;
+		size_t at = random_next(&random) % len;
+		uint8_t saved = bytes[at];
+		const struct secret_entry *entry;
+
+		bytes[at] ^= (uint8_t)(1 + random_next(&random) % 255);
+		file_write(store_path, bytes, len);
+		bytes[at] = saved;
+		if (fixture_try_open(&fixture, HOME_CHECK, NULL) < 0) {
+			refused++;
+			continue;
+		}
+		entry = secrets_find(fixture.home.server.secrets, "web/db_password", false);
+		if (entry && secrets_open_value(fixture.home.server.secrets, entry, 0, &value) == 0)
+			assert_true(secret_equals(value,
+			    "MARKER-OF-A-VALUE, behind which there is a body of some length", 62));
+		fixture_close(&fixture);
+	}
+	assert_in_range(refused, 20, 299);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(an_untouched_store_is_whole),
+	    TEST(the_database_tells_nothing),
+	    TEST(a_flipped_bit_is_found_in_every_row),
+	    TEST(a_flipped_bit_of_a_key_is_found),
+	    TEST(a_shortened_or_lengthened_row_is_found),
+	    TEST(two_swapped_rows_are_found),
+	    TEST(a_removed_row_is_found),
+	    TEST(a_duplicated_row_is_found),
+	    TEST(a_rolled_back_row_is_found),
+	    TEST(a_row_from_another_store_is_found),
+	    TEST(a_head_that_changed_under_us_stops_commits),
+	    TEST(the_revision_counts_commits),
+	    TEST(each_visits_one_kind),
+	    TEST(a_damaged_file_never_gives_wrong_values),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
