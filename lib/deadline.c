@@ -48,7 +48,7 @@ static const struct {
     {"y", 365 * 86400LL * 1000},
 };
 
-#define DURATION_MAX_MS (100 * 365 * 86400LL * 1000)
+#define DURATION_MAX_MS (100LL * 365 * 86400 * 1000)
 
 static int64_t duration_unit_ms(const char *suffix)
 {

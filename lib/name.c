@@ -207,10 +207,11 @@ void name_default_env(const char *file, char ret_env[static NAME_MAX_BYTES + 6])
 	size_t i = 0;
 
 	for (; file[i] && i < NAME_MAX_BYTES; i++) {
+		ret_env[i] = '_';
 		if (is_lower(file[i]))
 			ret_env[i] = (char)(file[i] - 'a' + 'A');
-		else
-			ret_env[i] = is_segment_start(file[i]) ? file[i] : '_';
+		else if (is_segment_start(file[i]))
+			ret_env[i] = file[i];
 	}
 	memcpy(ret_env + i, "_FILE", sizeof("_FILE"));
 }

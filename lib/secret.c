@@ -13,13 +13,14 @@
 #include "tacit/err.h"
 
 /*
- * The arena: blocks of a power of two between 64 bytes and half a slab, carved from slabs and
- * kept on one free list for each size; anything larger has a mapping of its own. A slab is small,
- * so that the agent stays within the 64 KiB of RLIMIT_MEMLOCK that older hosts give a container.
+ * The arena: blocks of a power of two between 64 bytes and 8 KiB, carved from slabs and kept on one
+ * free list for each size; anything larger has a mapping of its own. A slab is one page where that
+ * holds two blocks, so that the agent stays within the 64 KiB of RLIMIT_MEMLOCK that older hosts
+ * give a container.
  */
-#define SLAB_BYTES      16384
+#define SLAB_MIN_BYTES  4096
 #define BLOCK_MIN_BYTES 64
-#define BLOCK_MAX_BYTES (SLAB_BYTES / 2)
+#define BLOCK_MAX_BYTES 8192
 #define BLOCK_SIZES     8 /* 64, 128, ... 8192 */
 
 _Static_assert(BLOCK_MIN_BYTES << (BLOCK_SIZES - 1) == BLOCK_MAX_BYTES, "block sizes");
@@ -80,9 +81,10 @@ static size_t block_index(size_t size)
 static void arena_grow(size_t index)
 {
 	size_t size = block_size(index);
-	uint8_t *slab = pages_map(SLAB_BYTES);
+	size_t slab_size = size > SLAB_MIN_BYTES / 2 ? 2 * size : SLAB_MIN_BYTES;
+	uint8_t *slab = pages_map(slab_size);
 
-	for (size_t at = 0; slab && at + size <= SLAB_BYTES; at += size) {
+	for (size_t at = 0; slab && at + size <= slab_size; at += size) {
 		struct block *block = (struct block *)(void *)(slab + at);
 
 		block->next = arena.free[index];

@@ -180,7 +180,8 @@ static const struct certificate_identity *connection_identity(struct connection 
 {
 	if (!connection->identified) {
 		connection->identified = true;
-		connection->accepted = connection_identify(connection, true);
+		connection->accepted = connection_identify(
+		    connection, gnutls_session_is_resumed(connection->session) != 0);
 	}
 
 	return connection->accepted ? &connection->identity : NULL;
@@ -562,6 +563,8 @@ static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arri
 	if (route_handle(arrival->connection->listener->server, &request, &response) < 0)
 		return MHD_NO;
 	if (response.waits) {
+		/* The wait may be longer than what is left of the connection's time. */
+		atomic_store(&arrival->connection->progress_s, now_s());
 		secret_free(response.body);
 		return MHD_YES;
 	}

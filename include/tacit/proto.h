@@ -12,9 +12,9 @@
 
 /* What both ends of the HTTP API share: limits, paths, problem documents. */
 
-#define PROTO_VALUE_MAX_BYTES  512000             /* one value */
-#define PROTO_JSON_MAX_BYTES   65536              /* any JSON body that a client sends */
-#define PROTO_ANSWER_MAX_BYTES (48 * 1024 * 1024) /* any body that a server sends */
+#define PROTO_VALUE_MAX_BYTES  512000                     /* one value */
+#define PROTO_JSON_MAX_BYTES   65536                      /* any JSON body that a client sends */
+#define PROTO_ANSWER_MAX_BYTES ((size_t)48 * 1024 * 1024) /* any body that a server sends */
 #define PROTO_PATH_MAX_BYTES   1024
 #define PROTO_ETAG_MAX_BYTES   80
 

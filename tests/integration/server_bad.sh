@@ -333,7 +333,7 @@ test_sigterm_lets_a_request_under_way_finish() {
 	call /v1/secrets/slow -T large --limit-rate 200k >status &
 	curl_pid=$!
 	sleep 0.7
-	stop_server TERM
+	stop_server
 	((server_status == 0)) || failed "ends with $server_status"
 	wait "$curl_pid"
 	[[ $(<status) == 201 ]] || failed "status $(<status)"
@@ -350,7 +350,7 @@ test_signals_do_what_they_should() {
 	expect 0 "$tacit" get web/a
 	kill -PIPE "$server_pid"
 	expect 0 "$tacit" get web/a
-	stop_server INT
+	stop_server_by INT
 	((server_status == 0)) || failed "SIGINT: $server_status"
 }
 

@@ -49,9 +49,12 @@ serve_dir() {
 	export TACIT_SERVER=$url TACIT_IDENTITY=$dir/admin.pem
 }
 
-# stop_server [SIGNAL]: and waits; its exit code is in server_status.
-stop_server() {
-	kill "-${1:-TERM}" "$server_pid"
+# Stops a server that this very shell has started; its exit code is in server_status.
+stop_server() { stop_server_by TERM; }
+
+stop_server_by() {
+	kill "-$1" "$server_pid"
+	# shellcheck disable=SC2034 # for who calls this
 	server_status=0
 	wait "$server_pid" || server_status=$?
 }

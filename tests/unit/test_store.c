@@ -303,25 +303,6 @@ static void a_reader_sees_one_snapshot_beside_a_writer(void **state)
 	store_close(writer);
 }
 
-static void a_read_only_directory_can_be_read_and_not_written(void **state)
-{
-	struct store *store = opened(STORE_CREATE);
-
-	(void)state;
-	put(store, "a", "1");
-	store_close(store);
-	if (geteuid() == 0)
-		skip(); /* root writes everywhere; tests/integration/server_bad.sh mounts one */
-
-	assert_int_equal(chmod(fixture.dir, 0500), 0);
-	assert_int_equal(chmod(path, 0400), 0);
-	assert_int_equal(store_open(path, STORE_WRITE, &store, NULL), -TACIT_E_STORE_READ_ONLY);
-	store = opened(STORE_READ_ONLY);
-	assert_holds(store, "a", "1");
-	store_close(store);
-	assert_int_equal(chmod(fixture.dir, 0700), 0);
-}
-
 static void paths_with_odd_characters_are_just_paths(void **state)
 {
 	static const char *const names[] = {"a b", "a?immutable=1", "a#b", "a%20b", "ä"};
@@ -440,7 +421,6 @@ int main(void)
 	    TEST(open_tells_what_is_in_the_way),
 	    TEST(another_writer_is_locked_out),
 	    TEST(a_reader_sees_one_snapshot_beside_a_writer),
-	    TEST(a_read_only_directory_can_be_read_and_not_written),
 	    TEST(paths_with_odd_characters_are_just_paths),
 	    TEST(triggers_have_no_say),
 	    TEST(scrub_leaves_nothing_of_what_was_deleted),
