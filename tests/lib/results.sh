@@ -3,21 +3,21 @@
 # Counts of tests, one line each in a file that the parts of a run share: VERDICT<TAB>PART<TAB>NAME.
 
 results_start() {
-	if [[ -z ${TACIT_RESULTS:-} ]]; then
-		TACIT_RESULTS=$(mktemp "${TMPDIR:-/tmp}/tacit-results-XXXXXX")
-		at_exit rm -f "$TACIT_RESULTS"
+	if [[ -z ${SUITE_RESULTS:-} ]]; then
+		SUITE_RESULTS=$(mktemp "${TMPDIR:-/tmp}/tacit-results-XXXXXX")
+		at_exit rm -f "$SUITE_RESULTS"
 	fi
-	export TACIT_RESULTS
+	export SUITE_RESULTS
 }
 
 # record pass|fail|skip PART NAME
-record() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$TACIT_RESULTS"; }
+record() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$SUITE_RESULTS"; }
 
 # results_count VERDICT [PART]
 results_count() {
 	awk -F '\t' -v verdict="$1" -v part="${2:-}" \
 		'$1 == verdict && (part == "" || $2 == part) { n++ } END { print n + 0 }' \
-		"$TACIT_RESULTS"
+		"$SUITE_RESULTS"
 }
 
 # results_report PART ('': all of them): the closing line; 1 when a test failed or there was none.
@@ -27,7 +27,7 @@ results_report() {
 	failed=$(results_count fail "$@")
 	skipped=$(results_count skip "$@")
 	awk -F '\t' -v part="$1" '$1 == "fail" && (part == "" || $2 == part) {
-		print "failed: " $2 ": " $3 }' "$TACIT_RESULTS"
+		print "failed: " $2 ": " $3 }' "$SUITE_RESULTS"
 	if ((skipped > 0)); then
 		say "$passed passed, $failed failed, $skipped skipped"
 	else
