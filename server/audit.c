@@ -16,8 +16,8 @@
 #include "tacit/fd.h"
 #include "tacit/name.h"
 
-#define MAC_BYTES      AUDIT_MAC_BYTES
-#define LINE_MAX_BYTES 8192
+#define MAC_BYTES      ((size_t)AUDIT_MAC_BYTES)
+#define LINE_MAX_BYTES ((size_t)8192)
 
 static const char mac_member[] = ",\"mac\":\"";
 #define TAIL_BYTES (sizeof(mac_member) - 1 + 2 * MAC_BYTES + 3) /* ,"mac":"HEX"}\n */
@@ -271,7 +271,7 @@ static int log_end_read(int fd, struct log_end *ret_end)
 	if (fstat(fd, &status) < 0)
 		return -errno;
 
-	start = status.st_size > LOG_END_BYTES ? status.st_size - LOG_END_BYTES : 0;
+	start = status.st_size > (off_t)LOG_END_BYTES ? status.st_size - (off_t)LOG_END_BYTES : 0;
 	got = pread(fd, ret_end->bytes, LOG_END_BYTES, start);
 	if (got < 0)
 		return -errno;
@@ -340,30 +340,27 @@ void audit_close(struct audit *audit)
 	free(audit);
 }
 
-/* Opens or makes the file; takes care of nothing in it. */
-static int log_open(int dirfd, int flags, const struct keys *keys, struct audit **ret_audit)
+/* Opens or makes the file; takes care of nothing in it. NULL, and why in *ret_err. */
+static struct audit *log_open(int dirfd, int flags, const struct keys *keys, int *ret_err)
 {
 	cleanup_fd int fd =
 	    openat(dirfd, AUDIT_FILE, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	struct audit *audit;
 
-	if (fd < 0)
-		return -errno;
-
-	*ret_audit = audit_new(keys, fd);
-	if (!*ret_audit)
-		return -ENOMEM;
-
-	(void)fd_take(&fd);
-	return 0;
+	*ret_err = fd < 0 ? -errno : -ENOMEM;
+	audit = fd < 0 ? NULL : audit_new(keys, fd);
+	if (audit)
+		(void)fd_take(&fd);
+	return audit;
 }
 
 int audit_create(int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault)
 {
 	static const struct audit_event started = {.event = "audit.started"};
-	struct audit *audit = NULL;
-	int r = log_open(dirfd, O_CREAT | O_EXCL, keys, &audit);
+	int r;
+	struct audit *audit = log_open(dirfd, O_CREAT | O_EXCL, keys, &r);
 
-	if (r == 0)
+	if (audit)
 		r = audit_write(audit, &started);
 	if (r < 0) {
 		audit_close(audit);
@@ -387,7 +384,7 @@ int audit_get_mark(const struct audit *audit, struct audit_mark *ret_mark)
 /* Finds the end of the chain. An empty file has none: what is missing is the mark's to say. */
 static int log_resume(struct audit *audit, size_t *ret_torn_bytes)
 {
-	cleanup_free struct log_end *end = malloc(sizeof(*end));
+	cleanup_free struct log_end *end = calloc(1, sizeof(*end));
 	int r = end ? log_end_read(audit->fd, end) : -ENOMEM;
 
 	if (r == 0 && end->len > 0)
@@ -424,10 +421,10 @@ int audit_open(int dirfd, const struct keys *keys, const struct audit_mark *mark
     struct audit **ret_audit, struct audit_state *ret_state, struct fault *fault)
 {
 	struct audit_state state = {0};
-	struct audit *audit = NULL;
-	int r = log_open(dirfd, O_CREAT, keys, &audit);
+	int r;
+	struct audit *audit = log_open(dirfd, O_CREAT, keys, &r);
 
-	if (r < 0)
+	if (!audit)
 		return fault_set(fault, r, AUDIT_FILE);
 
 	r = log_resume(audit, &state.torn_bytes);
@@ -482,7 +479,7 @@ static int verification_walk(struct verification *verification, FILE *file, stru
 		if (verification_step(verification, text, (size_t)len - 1) < 0)
 			return fault_set_why(fault, -TACIT_E_CORRUPT, "the chain breaks here",
 			    AUDIT_FILE " line %llu",
-			    (unsigned long long)(verification->findings.lines + 1));
+			    (unsigned long long)verification->findings.lines + 1);
 
 	return ferror(file) ? fault_set(fault, -EIO, AUDIT_FILE) : 0;
 }

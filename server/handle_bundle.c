@@ -30,11 +30,17 @@ int handle_ca(struct exchange *exchange)
 	return secret_new_from(pem, strlen(pem), &exchange->response->body);
 }
 
-/* The secrets that the caller may read, as indices into the sorted list. */
+/* The secrets that the caller may read. */
 struct selection {
-	const struct secret_entry **entries;
+	const struct secret_entry **entries; /* owned, and sorted; what they point to is not */
 	size_t count;
 };
+
+static void selection_cleanup(struct selection *selection)
+{
+	free(selection->entries);
+}
+#define cleanup_selection __attribute__((cleanup(selection_cleanup)))
 
 static int selection_add(struct selection *selection, const struct secret_entry *entry)
 {
@@ -220,12 +226,10 @@ int handle_bundle(struct exchange *exchange)
 {
 	struct response *response = exchange->response;
 	const char *known = exchange->request->if_none_match;
-	cleanup_free const struct secret_entry **entries = NULL;
-	struct selection selection = {0};
+	cleanup_selection struct selection selection = {0};
 	int status = 200;
 	int r = selection_fill(exchange, &selection);
 
-	entries = selection.entries;
 	if (r < 0)
 		return r;
 

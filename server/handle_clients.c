@@ -154,7 +154,7 @@ int handle_client_put(struct exchange *exchange)
 	const struct client *old = clients_find(clients, exchange->name);
 	bool must_be_new = exchange->request->if_none_match != NULL;
 	cleanup_json struct json *json = NULL;
-	struct client_order order;
+	struct client_order order = {0};
 	int status = old ? 200 : 201;
 	int r = exchange_parse_body(exchange, keys, &json);
 

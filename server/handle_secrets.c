@@ -231,7 +231,11 @@ int handle_secret_put(struct exchange *exchange)
 	if (r == 0)
 		r = secrets_put(secrets, exchange->name, request->body, &metadata, &entry);
 
-	return r < 0 ? r : answer_version(exchange, status, entry->current);
+	if (r < 0)
+		return r;
+
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): secrets_put has set it */
+	return answer_version(exchange, status, entry->current);
 }
 
 int handle_secret_delete(struct exchange *exchange)

@@ -540,7 +540,7 @@ static void request_offer_wait(struct request *request, struct arrival *arrival)
 	if (wait_s == 0 || atomic_load(&arrival->connection->listener->stopping))
 		return;
 	if (waiter->until_ms == 0)
-		waiter->until_ms = deadline_in_ms(wait_s * 1000);
+		waiter->until_ms = deadline_in_ms((int64_t)wait_s * 1000);
 	if (deadline_left_ms(waiter->until_ms) == 0)
 		return;
 

@@ -405,7 +405,7 @@ static int op_expect(struct store *store, const struct store_op *op)
 		return op->value ? -TACIT_E_CONFLICT : 0;
 	if (r < 0)
 		return r;
-	if (!op->value || value.len != op->value_len ||
+	if (!op->value || !value.bytes || value.len != op->value_len ||
 	    memcmp(value.bytes, op->value, value.len) != 0)
 		return -TACIT_E_CONFLICT;
 

@@ -21,7 +21,7 @@ work=$(mktemp -d /var/tmp/tacit-agent-XXXXXX) # on a disk, where secrets must no
 chmod 0755 "$work"
 cd "$work" || exit 1
 trap 'cd /; rm -rf --one-file-system "$work"' EXIT
-unset TACIT_IDENTITY TACIT_SERVER TACIT_DIR TACIT_SECRETS TACIT_FROM_ENV XDG_RUNTIME_DIR
+unset "${!TACIT_@}" XDG_RUNTIME_DIR
 
 # What a test runner left open is not the agent's.
 for fd in /proc/$$/fd/*; do

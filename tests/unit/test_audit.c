@@ -310,6 +310,31 @@ static void swapped_lines_break_the_chain(void **state)
 	}
 }
 
+/* The log goes two ways from one line: a line of the one does not fit into the other. */
+static void a_line_of_another_continuation_breaks_the_chain(void **state)
+{
+	size_t len, other_len;
+	cleanup_free char *text = log_read(&len);
+	cleanup_free char *one = NULL, *other = NULL, *spliced = NULL;
+	struct audit *audit;
+
+	(void)state;
+	audit = reopen();
+	write_event(audit, "one way");
+	audit_close(audit);
+	one = log_read(&other_len);
+	log_write(text, len);
+	audit = reopen();
+	write_event(audit, "the other");
+	write_event(audit, "and on");
+	audit_close(audit);
+	other = log_read(&other_len);
+
+	assert_true(asprintf(&spliced, "%s%s", one, line_at(other, LINES + 2)) > 0);
+	log_write(spliced, strlen(spliced));
+	assert_breaks_at(LINES + 2);
+}
+
 static void another_key_verifies_nothing(void **state)
 {
 	struct audit_findings findings;
@@ -522,6 +547,7 @@ int main(void)
 	    TEST(a_dropped_line_breaks_the_chain),
 	    TEST(a_doubled_line_breaks_the_chain),
 	    TEST(swapped_lines_break_the_chain),
+	    TEST(a_line_of_another_continuation_breaks_the_chain),
 	    TEST(another_key_verifies_nothing),
 	    TEST(a_torn_last_line_is_removed_and_the_chain_goes_on),
 	    TEST(an_altered_last_line_is_not_continued),

@@ -220,6 +220,30 @@ static void an_altered_seal_does_not_open(void **state)
 	}
 }
 
+/* What goes unused with a key file is bound all the same. */
+static void other_argon2_parameters_do_not_open(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"\"argon2_passes\":4", "\"argon2_passes\":5"},
+	    {"\"argon2_bytes\":67108864", "\"argon2_bytes\":67108865"},
+	};
+	size_t len;
+	cleanup_free uint8_t *seal = NULL;
+
+	(void)state;
+	keys_free(created(&plain));
+	seal = file_read(fixture_path(&fixture, SEAL_FILE), &len);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint8_t *at = memmem(seal, len, rows[i][0], strlen(rows[i][0]));
+
+		assert_non_null(at);
+		memcpy(at, rows[i][1], strlen(rows[i][1]));
+		file_write(fixture_path(&fixture, SEAL_FILE), seal, len);
+		assert_refused(&plain, -TACIT_E_WRONG_KEY, SEAL_FILE);
+		memcpy(at, rows[i][0], strlen(rows[i][0]));
+	}
+}
+
 static void a_truncated_seal_does_not_open(void **state)
 {
 	size_t len;
@@ -319,6 +343,7 @@ int main(void)
 	    TEST(a_key_file_elsewhere_is_made_and_found_again),
 	    TEST(a_systemd_credential_goes_before_the_key_file),
 	    TEST(an_altered_seal_does_not_open),
+	    TEST(other_argon2_parameters_do_not_open),
 	    TEST(a_truncated_seal_does_not_open),
 	    TEST(a_seal_may_not_ask_for_all_memory),
 	    TEST(a_passphrase_opens_and_another_does_not),

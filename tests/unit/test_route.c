@@ -808,6 +808,11 @@ static void lists_show_only_what_the_caller_may_see(void **state)
 		assert_string_equal(next, rows[i].next);
 		assert_false(answer_holds(VALUE));
 	}
+	assert_int_equal(ask(ASK("admin", "DELETE", "/v1/secrets/web%2Fa")), 204);
+	assert_int_equal(ask(ASK("admin", "GET", "/v1/secrets")), 200);
+	list_names(names, next);
+	assert_string_equal(names, "other web/b ");
+
 	memset(long_prefix, 'x', sizeof(long_prefix) - 1);
 	long_prefix[sizeof(long_prefix) - 1] = '\0';
 	assert_int_equal(ask(ASK("admin", "GET", "/v1/secrets", .prefix = long_prefix)), 400);

@@ -249,6 +249,49 @@ static void destroying_removes_the_row_from_the_files(void **state)
 	raw_rows_free(&rows);
 }
 
+/*
+ * Rows of values under each other's keys, read by somebody who does not look at the set: not even
+ * two versions of one secret, made in the same second and of the same size, can be swapped.
+ */
+static void a_value_opens_only_as_what_it_is(void **state)
+{
+	struct raw_rows rows;
+	size_t values[3], count = 0;
+
+	(void)state;
+	put("a", "one");
+	put("a", "two");
+	put("b", "six");
+	raw_rows_read(fixture_path(&fixture, STORE_FILE), &rows);
+	for (size_t i = 0; i < rows.count; i++)
+		if (rows.items[i].key[0] == RECORD_VERSION && count < COUNT(values))
+			values[count++] = i;
+	assert_int_equal(count, COUNT(values));
+	fixture_close(&fixture);
+	for (size_t i = 0; i < count; i++) {
+		struct raw_row moved = rows.items[values[i]];
+
+		moved.value = rows.items[values[(i + 1) % count]].value;
+		raw_row_put(fixture_path(&fixture, STORE_FILE), &moved);
+	}
+
+	assert_int_equal(fixture_try_open(&fixture, HOME_CHECK, NULL), 0);
+	secrets = fixture.home.server.secrets;
+	for (size_t i = 0; i < secrets_count(secrets); i++) {
+		const struct secret_entry *entry = secrets_at(secrets, i);
+
+		for (size_t j = 0; j < entry->versions_count; j++) {
+			struct secret *value = NULL;
+
+			assert_int_equal(
+			    secrets_open_value(secrets, entry, entry->versions[j].number, &value),
+			    -TACIT_E_CORRUPT);
+			assert_null(value);
+		}
+	}
+	raw_rows_free(&rows);
+}
+
 static void metadata_has_defaults_and_can_be_changed(void **state)
 {
 	const struct secret_entry *entry;
@@ -400,6 +443,7 @@ int main(void)
 	    TEST(a_destroyed_version_cannot_be_had_again),
 	    TEST(a_destroyed_secret_is_gone_with_all_versions),
 	    TEST(destroying_removes_the_row_from_the_files),
+	    TEST(a_value_opens_only_as_what_it_is),
 	    TEST(metadata_has_defaults_and_can_be_changed),
 	    TEST(bad_input_changes_nothing),
 	    TEST(names_are_kept_in_order),

@@ -260,7 +260,9 @@ static void open_tells_what_is_in_the_way(void **state)
 	/* A sound database of somebody else. */
 	(void)unlink(path);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "CREATE TABLE records(key, value)", NULL, NULL, NULL), 0);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=1; CREATE TABLE records(key, value)",
+	                     NULL, NULL, NULL),
+	    SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	assert_int_equal(store_open(path, STORE_WRITE, &store, &fault), -TACIT_E_NOT_A_STORE);
 	assert_null(store);
