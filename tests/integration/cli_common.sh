@@ -100,6 +100,7 @@ start_server() {
 }
 
 serve() {
+	: >server.log
 	"$tacit_server" serve --dir "$work/store" --listen "127.0.0.1:$1" >server.log 2>server.err &
 	server_pid=$!
 	at_exit stop_process "$server_pid"
@@ -108,6 +109,7 @@ serve() {
 
 # start_evil MODE: a server that misbehaves; its identity is ./evil.pem. stop_evil ends it.
 start_evil() {
+	: >evil.log # the background shell might be late, and the last one's port be read
 	"$evil_server" "$1" "$work/evil.pem" >evil.log 2>&1 &
 	evil_pid=$!
 	at_exit stop_process "$evil_pid"
