@@ -29,6 +29,7 @@
 
 struct raw {
 	gnutls_certificate_credentials_t credentials;
+	gnutls_datum_t ticket_key;
 	bool one_record;
 	char body[BODY_MAX_BYTES];
 };
@@ -93,7 +94,8 @@ static void *peer_open(const struct raw *raw, struct MHD_Connection *connection)
 	/* MHD itself only asks for a certificate; it is demanded here, before the handshake. */
 	gnutls_certificate_server_set_request(peer->tls, GNUTLS_CERT_REQUIRE);
 	gnutls_session_set_verify_cert2(peer->tls, purpose, 1, 0);
-	if (gnutls_credentials_set(peer->tls, GNUTLS_CRD_CERTIFICATE, raw->credentials) < 0)
+	if (gnutls_credentials_set(peer->tls, GNUTLS_CRD_CERTIFICATE, raw->credentials) < 0 ||
+	    gnutls_session_ticket_enable_server(peer->tls, &raw->ticket_key) < 0)
 		fail("the credentials cannot be set");
 	return peer;
 }
@@ -242,6 +244,8 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		fail("PORT CERTS_DIR [one-record]");
 	raw.credentials = credentials_open(argv[2]);
+	if (gnutls_session_ticket_key_generate(&raw.ticket_key) < 0)
+		fail("no key for session tickets");
 	raw.one_record = argc > 3 && strcmp(argv[3], "one-record") == 0;
 	memset(raw.body, 'x', sizeof(raw.body));
 

@@ -15,10 +15,10 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 
 here=$root/tests/bench
 build=$root/build
-rounds=15
+rounds=40
 spawns=150
-handshakes=250
-requests=10000
+handshakes=100
+requests=3000
 parts=()
 work='' files='' tacit_port='' nginx_port='' raw_port=''
 
@@ -37,7 +37,7 @@ parse_options() {
 		--build) mkdir -p "$2" && build=$(cd "$2" && pwd) && shift 2 ;;
 		--rounds) rounds=$2 && shift 2 ;;
 		--only) parts+=("$2") && shift 2 ;;
-		--quick) rounds=5 spawns=30 handshakes=150 requests=4000 && shift ;;
+		--quick) rounds=8 spawns=30 && shift ;;
 		*) die "unknown option $1; the head of this script lists them" ;;
 		esac
 	done
@@ -115,7 +115,8 @@ start_server() {
 	wait_until 10 port_answers "$port" || die "a server does not start: $(tail -n 3 "$log")"
 }
 
-# The same TLS as the listener's; what a careful administrator would set for speed.
+# The same TLS as the listener's, session tickets included; else what a careful administrator would
+# set for speed.
 nginx_configuration() {
 	cat <<CONF
 $([[ $EUID != 0 ]] || echo "user root;")
@@ -147,7 +148,7 @@ http {
 		ssl_client_certificate $work/ca.crt;
 		ssl_verify_client on;
 		ssl_verify_depth 1;
-		ssl_session_tickets off;
+		ssl_session_tickets on;
 		ssl_session_cache off;
 	}
 }

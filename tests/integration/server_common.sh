@@ -52,9 +52,9 @@ serve_dir() {
 # Stops a server that this very shell has started; its exit code is in server_status.
 stop_server() { stop_server_by TERM; }
 
+# shellcheck disable=SC2034 # server_status is for who calls this
 stop_server_by() {
 	kill "-$1" "$server_pid"
-	# shellcheck disable=SC2034 # for who calls this
 	server_status=0
 	wait "$server_pid" || server_status=$?
 }

@@ -78,7 +78,7 @@ test_an_expired_certificate_is_refused_in_the_handshake() {
 # request PATH: one that keeps the connection.
 request() { printf 'GET %s HTTP/1.1\r\nHost: x\r\n\r\n' "$1"; }
 
-statuses() { tr -d '\0' <"$1" | grep -aoE 'HTTP/1.1 [0-9]{3}' | cut -d' ' -f2 | tr '\n' ' '; }
+statuses() { tr -d '\0' <"$1" | { grep -aoE 'HTTP/1.1 [0-9]{3}' || true; } | cut -d' ' -f2 | tr '\n' ' '; }
 
 test_a_certificate_that_expires_on_an_open_connection_is_refused() {
 	add brief --ttl 3s
@@ -173,7 +173,7 @@ test_ambiguous_requests_are_refused() {
 	refused_raw 400 "${path}Host: a\r\nContent-Length: 0x0\r\n\r\n"
 	refused_raw 413 "${path}Host: a\r\nContent-Length: 99999999999999999999999\r\n\r\n"
 	refused_raw 400 'GET /v1/secrets/web%%2Fa HTTP/1.0\r\nHost: a\r\n\r\n'
-	refused_raw 400 'GET /v1/secrets/web%%2Fa HTTP/2.0\r\nHost: a\r\n\r\n'
+	refused_raw 505 'GET /v1/secrets/web%%2Fa HTTP/2.0\r\nHost: a\r\n\r\n'
 	refused_raw 400 'GET /v1/secrets/web%%2Fa\r\nHost: a\r\n\r\n'
 	refused_raw 400 'nonsense\r\n\r\n'
 	refused_raw 400 '\0\0\0\0\r\n\r\n'
@@ -304,7 +304,7 @@ test_many_connections_are_served_beside_many_idle_ones() {
 	done
 	curl -s -Z --parallel-max 50 -w '%{http_code}\n' -o /dev/null --cacert ca.pem \
 		--cert store/admin.pem --key store/admin.pem "$url/v1/secrets/web%2F[a-b]?n=[1-100]" >out || true
-	(($(grep -c 200 out) >= 1)) || failed "$(sort out | uniq -c)"
+	(($(grep -c '^200' out) == 200)) || failed "$(sort out | uniq -c)"
 	for fd in "${fds[@]}"; do exec {fd}>&-; done
 	alive
 }
