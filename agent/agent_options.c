@@ -34,6 +34,7 @@ const struct option_row run_option_rows[] = {
 	{"init", NULL, "stay as parent; remove the files when the command ends"},
 	{"env", "file|value|none", "export NAME_FILE, or NAME=value, or nothing; default: file"},
 	{"keep", "VAR", "let a variable through, whatever it holds; repeatable"},
+	{"require-hardened", NULL, "start nothing where a check of `doctor` fails"},
 	{"pristine", NULL, "inherit nothing but PATH, HOME, TERM, TZ and LANG"},
 	{NULL, NULL, NULL},
 };
@@ -188,6 +189,15 @@ static int set_pristine(struct agent_options *options, const char *value, struct
 	return 0;
 }
 
+static int set_require_hardened(
+    struct agent_options *options, const char *value, struct fault *fault)
+{
+	(void)value;
+	(void)fault;
+	options->require_hardened = true;
+	return 0;
+}
+
 static int set_timeout(struct agent_options *options, const char *value, struct fault *fault)
 {
 	if (duration_parse(value, &options->timeout_ms) < 0)
@@ -214,6 +224,7 @@ static const struct {
     {"env", set_env},
     {"keep", set_keep},
     {"pristine", set_pristine},
+    {"require-hardened", set_require_hardened},
     {"on-failure", set_on_failure},
 };
 

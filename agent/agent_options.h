@@ -38,6 +38,7 @@ struct agent_options {
 	enum env_mode env;
 	struct text_list keep;
 	bool pristine;
+	bool require_hardened;
 	int64_t timeout_ms;
 	enum failure_mode on_failure;
 	char **command; /* borrowed, ends with NULL; has at least one word for `run` */

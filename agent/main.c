@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent_options.h"
 #include "commands.h"
+#include "doctor.h"
 #include "launch.h"
 
 static const struct option_row no_option_rows[] = {{NULL, NULL, NULL}};
@@ -10,6 +11,8 @@ static const struct command commands[] = {
         run_option_rows, command_run},
     {"fetch", "", "Write the secrets to files in memory and exit", fetch_option_rows,
         command_fetch},
+    {"doctor", "", "Show what of the hardening checklist holds in here", doctor_option_rows,
+        command_doctor},
     {"copy", "PATH", "Put this very program elsewhere", no_option_rows, command_copy},
     {NULL, NULL, NULL, NULL, NULL},
 };

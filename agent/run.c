@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "delivery.h"
+#include "doctor.h"
 #include "launch.h"
 #include "parent.h"
 #include "session.h"
@@ -146,6 +147,10 @@ int command_run(const struct command *command, int argc, char *argv[])
 	struct fault fault = {0};
 
 	if (session_open(command, argc, argv, &session, &fault) < 0)
+		return report(&fault, EXIT_AGENT_FAILED);
+	/* Only now, when --user has taken effect, and still before anything is delivered. */
+	if (session.options.require_hardened &&
+	    doctor_require_hardened(session.options.dir, &fault) < 0)
 		return report(&fault, EXIT_AGENT_FAILED);
 
 	return run(&session);

@@ -22,6 +22,8 @@ top=$(cd "$here/../.." && pwd)
 . "$here/checks.sh"
 # shellcheck source=cases.sh
 . "$here/cases.sh"
+# shellcheck source=doctor_cases.sh
+. "$here/doctor_cases.sh"
 # shellcheck source=example_cases.sh
 . "$here/example_cases.sh"
 shopt -s extglob
@@ -88,6 +90,20 @@ run_others() {
 	case_of 'server killed: comes back whole, no value in log or store' server_survives_kill
 }
 
+run_doctor() {
+	local option
+	case_of 'doctor --strict passes under the hardened run' doctor_passes
+	for option in "${!doctor_check_of[@]}"; do
+		case_of "doctor: $option fails the right line alone" doctor_notices "$option"
+	done
+	case_of 'doctor: --privileged fails its line' doctor_notices_privileged
+	case_of 'doctor: the plain run fails what the hardened run adds' doctor_notices_plain_run
+	case_of 'doctor: old packages warn' doctor_notices_old_packages
+	case_of 'run --require-hardened starts under the hardened run' required_hardening_starts
+	case_of 'run --require-hardened refuses all else: 125' required_hardening_refuses
+	case_of 'run --require-hardened judges after --user' required_hardening_follows_user
+}
+
 run_examples() {
 	local base
 	for base in node-alpine distroless; do
@@ -111,6 +127,7 @@ if engine_ensure && ensure_packages "${packages_container[@]}"; then
 		run_deliveries
 		run_refusals
 		run_others
+		run_doctor
 		run_examples
 	fi
 else
