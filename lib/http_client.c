@@ -507,7 +507,7 @@ static int read_body(struct call *call, size_t size, struct secret **ret_body)
 	return 0;
 }
 
-static void client_disconnect(struct http_client *client)
+void http_client_disconnect(struct http_client *client)
 {
 	tls_close(client->connection);
 	client->connection = NULL;
@@ -534,7 +534,7 @@ static int exchange_inner(struct call *call, struct http_response *ret_response)
 		return r;
 
 	if (!head.keep_alive)
-		client_disconnect(call->client);
+		http_client_disconnect(call->client);
 	*ret_response = (struct http_response){
 	    .status = head.status, .retry_after_s = head.retry_after_s, .body = body};
 	memcpy(ret_response->etag, head.etag, sizeof(head.etag));
@@ -556,7 +556,7 @@ static int exchange(struct call *call, struct http_response *ret_response, struc
 	if (r == 0)
 		return 0;
 
-	client_disconnect(client);
+	http_client_disconnect(client);
 	url_print(&client->urls[client->current], url_text);
 	if (r == -TACIT_E_CUT_OFF && !call->answered)
 		return fault_set_why(
@@ -613,7 +613,7 @@ void http_client_free(struct http_client *client)
 	if (!client)
 		return;
 
-	client_disconnect(client);
+	http_client_disconnect(client);
 	tls_context_free(client->tls);
 	secret_free(client->input);
 	free(client);
@@ -648,7 +648,7 @@ static int client_connect(
 	if (servers_left > 1)
 		deadline_ms =
 		    deadline_in_ms(deadline_left_ms(call->deadline_ms) / (int64_t)servers_left);
-	client_disconnect(client);
+	http_client_disconnect(client);
 	client->current = server;
 	return tls_connect(
 	    client->tls, &client->urls[server], deadline_ms, &client->connection, fault);

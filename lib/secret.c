@@ -29,9 +29,16 @@ struct block {
 	struct block *next;
 };
 
+struct slab {
+	struct slab *next;
+	void *pages;
+	size_t size;
+};
+
 static struct {
 	pthread_mutex_t mutex;
 	struct block *free[BLOCK_SIZES];
+	struct slab *slabs;
 } arena = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static atomic_bool arena_unlocked;
@@ -82,10 +89,18 @@ static void arena_grow(size_t index)
 {
 	size_t size = block_size(index);
 	size_t slab_size = size > SLAB_MIN_BYTES / 2 ? 2 * size : SLAB_MIN_BYTES;
-	uint8_t *slab = pages_map(slab_size);
+	struct slab *slab = malloc(sizeof(*slab));
+	uint8_t *pages = slab ? pages_map(slab_size) : NULL;
 
-	for (size_t at = 0; slab && at + size <= slab_size; at += size) {
-		struct block *block = (struct block *)(void *)(slab + at);
+	if (!pages) {
+		free(slab);
+		return;
+	}
+
+	*slab = (struct slab){.next = arena.slabs, .pages = pages, .size = slab_size};
+	arena.slabs = slab;
+	for (size_t at = 0; at + size <= slab_size; at += size) {
+		struct block *block = (struct block *)(void *)(pages + at);
 
 		block->next = arena.free[index];
 		arena.free[index] = block;
@@ -349,4 +364,11 @@ bool secret_occurs_in(const struct secret *secret, const char *text, size_t text
 bool secret_memory_locked(void)
 {
 	return !atomic_load(&arena_unlocked);
+}
+
+void secret_memory_lock_again(void)
+{
+	for (const struct slab *slab = arena.slabs; slab; slab = slab->next)
+		if (mlock(slab->pages, slab->size) < 0)
+			atomic_store(&arena_unlocked, true);
 }

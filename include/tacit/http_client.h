@@ -47,6 +47,10 @@ void http_response_free(struct http_response *response);
  */
 int http_client_new(const struct identity *identity, const char *servers,
     struct http_client **ret_client, struct fault *fault);
+
+/* Closes the connection if there is one; the next request opens another. */
+void http_client_disconnect(struct http_client *client);
+
 void http_client_free(struct http_client *client);
 void http_client_cleanup(struct http_client **client);
 #define cleanup_http_client __attribute__((cleanup(http_client_cleanup)))

@@ -67,4 +67,10 @@ bool secret_occurs_in(const struct secret *secret, const char *text, size_t text
 /* Whether everything handed out so far lies in locked memory. */
 bool secret_memory_locked(void);
 
+/*
+ * Locks the arena once more, in a child process: fork(2) passes no locks on. A secret of more
+ * than half a slab (8 KiB) that was made before the fork stays unlocked there.
+ */
+void secret_memory_lock_again(void);
+
 #endif
