@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "signals.h"
 #include "tacit/deadline.h"
 #include "tacit/name.h"
 
@@ -32,6 +33,9 @@ const struct option_row run_option_rows[] = {
 	{"on-failure", "fail|start", "start: without secrets if need be; default: fail"},
 	{"exec", NULL, "become the command (default for PID 1, or if DIR is a mount)"},
 	{"init", NULL, "stay as parent; remove the files when the command ends"},
+	{"watch", NULL, "stay as parent; renew the files when a secret changes"},
+	{"signal", "SIG", "with --watch: send this, say HUP, when files were renewed"},
+	{"restart", NULL, "with --watch: start the command again when files were renewed"},
 	{"env", "file|value|none", "export NAME_FILE, or NAME=value, or nothing; default: file"},
 	{"keep", "VAR", "let a variable through, whatever it holds; repeatable"},
 	{"require-hardened", NULL, "start nothing where a check of `doctor` fails"},
@@ -198,6 +202,32 @@ static int set_require_hardened(
 	return 0;
 }
 
+static int set_watch(struct agent_options *options, const char *value, struct fault *fault)
+{
+	(void)value;
+	(void)fault;
+	options->watch = true;
+	return 0;
+}
+
+static int set_signal(struct agent_options *options, const char *value, struct fault *fault)
+{
+	options->signal = signal_parse(value);
+	if (!options->signal)
+		return fault_set_why(
+		    fault, -TACIT_E_USAGE, "no such signal; say HUP", "--signal %s", value);
+
+	return 0;
+}
+
+static int set_restart(struct agent_options *options, const char *value, struct fault *fault)
+{
+	(void)value;
+	(void)fault;
+	options->restart = true;
+	return 0;
+}
+
 static int set_timeout(struct agent_options *options, const char *value, struct fault *fault)
 {
 	if (duration_parse(value, &options->timeout_ms) < 0)
@@ -221,6 +251,9 @@ static const struct {
     {"timeout", set_timeout},
     {"exec", set_exec},
     {"init", set_init},
+    {"watch", set_watch},
+    {"signal", set_signal},
+    {"restart", set_restart},
     {"env", set_env},
     {"keep", set_keep},
     {"pristine", set_pristine},
@@ -279,6 +312,33 @@ static int sources_check(const struct agent_options *options, struct fault *faul
 	    "--env-file, --from-env and --identity or --server");
 }
 
+/* Watching takes a server to watch and a parent to stay. */
+static int watch_check(const struct agent_options *options, struct fault *fault)
+{
+	const struct {
+		bool is_wrong;
+		const char *what;
+		const char *why;
+	} rules[] = {
+	    {options->restart && options->launch == LAUNCH_EXEC, "--restart and --exec",
+	        "only one can be had"},
+	    {options->watch && options->launch == LAUNCH_EXEC, "--watch and --exec",
+	        "only one can be had"},
+	    {options->signal && options->restart, "--signal and --restart", "only one can be had"},
+	    {options->signal && !options->watch, "--signal", "only with --watch"},
+	    {options->restart && !options->watch, "--restart", "only with --watch"},
+	    {options->watch && (options->env_file || options->from_env.count > 0), "--watch",
+	        "only a server can be watched, no .env file and no variables"},
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].is_wrong)
+			return fault_set_why(
+			    fault, -TACIT_E_USAGE, rules[i].why, "%s", rules[i].what);
+
+	return 0;
+}
+
 /* `run` needs a command and `fetch` takes none: the row of the subcommand says which it is. */
 static int command_check(
     const struct command *command, const struct agent_options *options, struct fault *fault)
@@ -313,7 +373,8 @@ int agent_options_parse(const struct command *command, int argc, char *argv[],
 		r = sources_check(ret_options, fault);
 	if (r == 0)
 		r = variables_apply(ret_options, fault);
-
+	if (r == 0)
+		r = watch_check(ret_options, fault);
 	if (r < 0)
 		return r;
 

@@ -41,6 +41,9 @@ struct agent_options {
 	bool require_hardened;
 	int64_t timeout_ms;
 	enum failure_mode on_failure;
+	bool watch;
+	int signal;     /* to the command after a renewal; 0: none */
+	bool restart;   /* the command after a renewal */
 	char **command; /* borrowed, ends with NULL; has at least one word for `run` */
 };
 

@@ -13,9 +13,9 @@
 #define STAGED_NAME_BYTES 64
 
 /* No secret can have such a name, since no file name starts with a dot. */
-static void staged_name(size_t index, char ret_name[static STAGED_NAME_BYTES])
+static void staged_name(pid_t pid, size_t index, char ret_name[static STAGED_NAME_BYTES])
 {
-	(void)snprintf(ret_name, STAGED_NAME_BYTES, ".staged-%ld-%zu", (long)getpid(), index);
+	(void)snprintf(ret_name, STAGED_NAME_BYTES, ".staged-%ld-%zu", (long)pid, index);
 }
 
 static int path_fault(
@@ -53,7 +53,7 @@ static int file_stage(int dir_fd, size_t index, const struct bundle_item *item)
 	cleanup_fd int fd = -1;
 	int r;
 
-	staged_name(index, name);
+	staged_name(getpid(), index, name);
 	fd = staged_open(dir_fd, name);
 	if (fd < 0)
 		return fd;
@@ -65,12 +65,12 @@ static int file_stage(int dir_fd, size_t index, const struct bundle_item *item)
 	return r;
 }
 
-static void unstage(int dir_fd, size_t from, size_t to)
+static void unstage(int dir_fd, pid_t pid, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++) {
 		char name[STAGED_NAME_BYTES];
 
-		staged_name(i, name);
+		staged_name(pid, i, name);
 		(void)unlinkat(dir_fd, name, 0);
 	}
 }
@@ -82,7 +82,7 @@ static int stage_all(
 		int r = file_stage(dir->fd, i, &bundle->items[i]);
 
 		if (r < 0) {
-			unstage(dir->fd, 0, i);
+			unstage(dir->fd, getpid(), 0, i);
 			return path_fault(fault, r, dir, &bundle->items[i]);
 		}
 	}
@@ -90,22 +90,24 @@ static int stage_all(
 	return 0;
 }
 
-static int rename_all(
-    const struct secrets_dir *dir, const struct bundle *bundle, struct fault *fault)
+/* How many were renamed stands in *ret_done, after a failure too. */
+static int rename_all(const struct secrets_dir *dir, const struct bundle *bundle, size_t *ret_done,
+    struct fault *fault)
 {
+	*ret_done = 0;
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct bundle_item *item = &bundle->items[i];
 		char name[STAGED_NAME_BYTES];
 		int err;
 
-		staged_name(i, name);
-		if (renameat(dir->fd, name, dir->fd, item->file) == 0)
+		staged_name(getpid(), i, name);
+		if (renameat(dir->fd, name, dir->fd, item->file) == 0) {
+			(*ret_done)++;
 			continue;
+		}
 
 		err = -errno;
-		unstage(dir->fd, i, bundle->count);
-		for (size_t done = 0; done < i; done++)
-			(void)unlinkat(dir->fd, bundle->items[done].file, 0);
+		unstage(dir->fd, getpid(), i, bundle->count);
 		return path_fault(fault, err, dir, item);
 	}
 
@@ -141,19 +143,45 @@ static int files_list(const struct bundle *bundle, struct text_list *files, stru
 	return 0;
 }
 
-int install_bundle(const struct secrets_dir *dir, const struct bundle *bundle,
-    struct text_list *files, struct fault *fault)
+static int sweep(const struct secrets_dir *dir, const struct bundle *bundle, size_t *ret_done,
+    struct fault *fault)
 {
-	int r = files_list(bundle, files, fault);
+	int r = targets_check(dir, bundle, fault);
 
-	if (r == 0)
-		r = targets_check(dir, bundle, fault);
+	*ret_done = 0;
 	if (r == 0)
 		r = stage_all(dir, bundle, fault);
 	if (r == 0)
-		r = rename_all(dir, bundle, fault);
+		r = rename_all(dir, bundle, ret_done, fault);
 
 	return r;
+}
+
+int install_bundle(const struct secrets_dir *dir, const struct bundle *bundle,
+    struct text_list *files, struct fault *fault)
+{
+	size_t done = 0;
+	int r = files_list(bundle, files, fault);
+
+	if (r == 0)
+		r = sweep(dir, bundle, &done, fault);
+	for (size_t i = 0; r < 0 && i < done; i++)
+		(void)unlinkat(dir->fd, bundle->items[i].file, 0);
+
+	return r;
+}
+
+int install_replace(const struct secrets_dir *dir, const struct bundle *bundle, struct fault *fault)
+{
+	size_t done;
+
+	return sweep(dir, bundle, &done, fault);
+}
+
+void install_unstage(const struct secrets_dir *dir, pid_t pid)
+{
+	/* What was renamed before it died left gaps; no bundle is larger than this. */
+	unstage(dir->fd, pid, 0, BUNDLE_ITEMS_MAX);
 }
 
 void install_remove(const struct secrets_dir *dir, const struct text_list *files)

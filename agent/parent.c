@@ -36,8 +36,7 @@ static bool terminal_exists(void)
 	return fd >= 0;
 }
 
-int parent_start(char *const command[], char *const environment[], struct parent *ret_parent,
-    struct fault *fault)
+int parent_prepare(struct parent *ret_parent, struct fault *fault)
 {
 	/* With SIGCHLD ignored the kernel would reap for us, and keep the exit code to itself. */
 	const struct sigaction action = {.sa_handler = SIG_DFL};
@@ -47,25 +46,33 @@ int parent_start(char *const command[], char *const environment[], struct parent
 	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return fault_set(fault, -errno, "subreaper");
 
-	parent.command = fork();
-	if (parent.command < 0)
-		return fault_set(fault, -errno, "%s", command[0]);
-	if (parent.command == 0)
-		command_run(command, environment, &parent);
-
 	*ret_parent = parent;
 	return 0;
 }
 
-/* Whether the terminal sent the signal, and sent it to the command as well. */
-static bool has_reached_command(const struct parent *parent, const siginfo_t *info)
+int parent_start(
+    struct parent *parent, char *const command[], char *const environment[], struct fault *fault)
 {
-	switch (info->si_signo) {
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return fault_set(fault, -errno, "%s", command[0]);
+	if (pid == 0)
+		command_run(command, environment, parent);
+
+	parent->command = pid;
+	return 0;
+}
+
+/* Whether the terminal sent the signal, and sent it to the command as well. */
+static bool has_reached_command(const struct parent *parent, int signal_number, int signal_code)
+{
+	switch (signal_number) {
 	case SIGINT:
 	case SIGQUIT:
 	case SIGTSTP:
 	case SIGWINCH:
-		return info->si_code == SI_KERNEL && getpgid(parent->command) == getpgrp();
+		return signal_code == SI_KERNEL && getpgid(parent->command) == getpgrp();
 	default:
 		return false;
 	}
@@ -93,48 +100,51 @@ static void stop_too(const struct parent *parent)
 	(void)sigaction(SIGTSTP, &inherited, NULL);
 }
 
-static int exit_code_of(const siginfo_t *child)
+int parent_exit_code(const siginfo_t *child)
 {
 	return child->si_code == CLD_EXITED ? child->si_status : EXIT_SIGNALLED + child->si_status;
 }
 
-/* Reaps all that there is. Whether the command was among it; then its exit code. */
-static bool reap(const struct parent *parent, int *ret_exit_code)
+bool parent_reap(const struct parent *parent, siginfo_t *ret_child)
 {
-	bool ended = false;
-
 	for (;;) {
 		siginfo_t child = {0};
 
 		if (waitid(P_ALL, 0, &child, WEXITED | WSTOPPED | WNOHANG) < 0 || !child.si_pid)
-			return ended;
-		if (child.si_pid != parent->command)
-			continue;
-		if (child.si_code == CLD_STOPPED) {
-			stop_too(parent);
-			continue;
+			return false;
+		if (child.si_code != CLD_STOPPED) {
+			*ret_child = child;
+			return true;
 		}
-		*ret_exit_code = exit_code_of(&child);
-		ended = true;
+		if (child.si_pid == parent->command)
+			stop_too(parent);
 	}
+}
+
+void parent_pass_on(const struct parent *parent, int signal_number, int signal_code)
+{
+	if (signal_is_forwarded(signal_number) &&
+	    !has_reached_command(parent, signal_number, signal_code))
+		(void)kill(parent->command, signal_number);
 }
 
 int parent_serve(const struct parent *parent)
 {
 	sigset_t all;
-	int exit_code;
 
 	(void)sigfillset(&all);
-	while (!reap(parent, &exit_code)) {
+	for (;;) {
+		siginfo_t child;
 		siginfo_t info;
-		int signal_number = sigwaitinfo(&all, &info);
+		int signal_number;
 
-		if (signal_number > 0 && signal_is_forwarded(signal_number) &&
-		    !has_reached_command(parent, &info))
-			(void)kill(parent->command, signal_number);
+		while (parent_reap(parent, &child))
+			if (child.si_pid == parent->command)
+				return parent_exit_code(&child);
+		signal_number = sigwaitinfo(&all, &info);
+		if (signal_number > 0)
+			parent_pass_on(parent, signal_number, info.si_code);
 	}
-
-	return exit_code;
 }
 
 void parent_wipe_environment(char *environment[])

@@ -24,15 +24,28 @@ struct parent {
 	bool has_terminal;
 };
 
+/* Becomes a parent to whom orphans come and whose children do not vanish. -errno. */
+int parent_prepare(struct parent *ret_parent, struct fault *fault);
+
 /*
  * Starts the command, with signals blocked by signals_block(). A command that cannot be executed
  * says so itself on stderr and ends with 126 or 127. -errno when there can be no process.
  */
-int parent_start(char *const command[], char *const environment[], struct parent *ret_parent,
-    struct fault *fault);
+int parent_start(
+    struct parent *parent, char *const command[], char *const environment[], struct fault *fault);
 
 /* Serves until the command ends; its exit code, or 128+N when signal N ended it. */
 int parent_serve(const struct parent *parent);
+
+/*
+ * The same in steps, for one that has more to attend to: reaps a child that has ended, if there is
+ * one; passes a signal on if it is one to be passed on.
+ */
+bool parent_reap(const struct parent *parent, siginfo_t *ret_child);
+void parent_pass_on(const struct parent *parent, int signal_number, int signal_code);
+
+/* The exit code, or 128+N, of a child that was reaped. */
+int parent_exit_code(const siginfo_t *child);
 
 /* Gives back the memory that only the delivery needed: free heap, and the pages of its code. */
 void parent_shrink(void);

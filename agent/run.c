@@ -8,6 +8,7 @@
 #include "doctor.h"
 #include "launch.h"
 #include "parent.h"
+#include "renewal.h"
 #include "session.h"
 #include "signals.h"
 #include "tacit/fd.h"
@@ -45,6 +46,8 @@ static void tell_limits(const struct agent_options *options)
 
 static bool is_to_exec(const struct agent_options *options, const struct secrets_dir *dir)
 {
+	if (options->watch)
+		return false;
 	if (options->launch != LAUNCH_AUTO)
 		return options->launch == LAUNCH_EXEC;
 
@@ -74,10 +77,14 @@ static int run_parent(struct session *session, struct delivery *delivery)
 	struct fault fault = {0};
 	struct parent parent;
 	int exit_code;
+	int r;
 
 	signals_block();
-	if (parent_start(session->options.command, delivery->environment.vars, &parent, &fault) <
-	    0) {
+	r = parent_prepare(&parent, &fault);
+	if (r == 0)
+		r = parent_start(
+		    &parent, session->options.command, delivery->environment.vars, &fault);
+	if (r < 0) {
 		delivery_undo(delivery);
 		return report(&fault, EXIT_AGENT_FAILED);
 	}
@@ -93,6 +100,28 @@ static int run_parent(struct session *session, struct delivery *delivery)
 	return exit_code;
 }
 
+/* The source stays open: a watcher that has to be started again needs it. */
+static int run_watching(struct session *session, struct delivery *delivery)
+{
+	cleanup_renewal struct renewal renewal = RENEWAL_NONE;
+	struct fault fault = {0};
+	int r;
+
+	signals_block();
+	r = renewal_start(&renewal, session, delivery, &fault);
+	if (r == 0) {
+		secrets_dir_note_command(&delivery->dir, renewal.parent.command);
+		delivery_forget(delivery);
+		parent_wipe_environment(environ);
+		parent_shrink();
+		r = renewal_serve(&renewal, &fault);
+	}
+
+	renewal_free(&renewal);
+	delivery_undo(delivery);
+	return r < 0 ? report(&fault, EXIT_AGENT_FAILED) : r;
+}
+
 static int deliver_strictly(
     const struct session *session, struct delivery *delivery, struct fault *fault)
 {
@@ -103,6 +132,21 @@ static int deliver_strictly(
 
 	return delivery_make(
 	    &session->options, session->source, session->deadline_ms, false, delivery, fault);
+}
+
+/* What could not be had at the start can come later, if there is a place for it. */
+static void watch_for_first(const struct session *session, struct delivery *delivery)
+{
+	const struct secrets_dir_wish wish = {.path = session->options.dir};
+	struct fault fault = {0};
+
+	signals_block();
+	if (session->source && secrets_dir_find(&wish, &delivery->dir, &fault) == 0)
+		return;
+
+	if (fault.err)
+		(void)report(&fault, 0);
+	(void)fprintf(stderr, "%s: --watch: SECRETS WILL NOT COME LATER EITHER\n", AGENT_NAME);
 }
 
 /* With --on-failure start the command is given an environment without what we failed to get. */
@@ -117,6 +161,8 @@ static int deliver(const struct session *session, struct delivery *delivery, str
 	(void)fprintf(
 	    stderr, "%s: STARTING WITHOUT SECRETS, as --on-failure start demands\n", AGENT_NAME);
 	bundle_free(&delivery->bundle);
+	if (session->options.watch)
+		watch_for_first(session, delivery);
 	return 0;
 }
 
@@ -135,6 +181,8 @@ static int run(struct session *session)
 
 	tell_removed(&delivery.environment);
 	tell_limits(&session->options);
+	if (session->options.watch && session->source && delivery.dir.fd >= 0)
+		return run_watching(session, &delivery);
 	if (is_to_exec(&session->options, &delivery.dir))
 		return run_exec(session, &delivery);
 

@@ -2,6 +2,9 @@
 #include "signals.h"
 
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "launch.h"
@@ -92,4 +95,29 @@ bool signal_is_forwarded(int signal_number)
 			return false;
 
 	return signal_number != SIGCHLD && signal_number != SIGTTIN && signal_number != SIGTTOU;
+}
+
+static int signal_parse_number(const char *text)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	return *end || number < 1 || number > SIGRTMAX ? 0 : (int)number;
+}
+
+int signal_parse(const char *text)
+{
+	if (*text >= '0' && *text <= '9')
+		return signal_parse_number(text);
+	if (!strncasecmp(text, "SIG", 3))
+		text += 3;
+
+	for (int number = 1; number < SIGRTMIN; number++) {
+		const char *name = sigabbrev_np(number);
+
+		if (name && !strcasecmp(name, text))
+			return number;
+	}
+
+	return 0;
 }

@@ -31,6 +31,12 @@ void signals_unblock(void);
 int signals_ended_by(void);
 
 /*
+ * The number of a signal that is named `HUP`, `SIGHUP` or `1`, in capitals or not; 0 for anything
+ * else.
+ */
+int signal_parse(const char *text);
+
+/*
  * Whether a parent passes the signal on to its command: all but those that report a fault of the
  * process itself (FPE ILL SEGV BUS ABRT TRAP SYS), SIGCHLD, and TTIN and TTOU of the terminal.
  */

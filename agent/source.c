@@ -20,6 +20,21 @@ int source_fetch(
 	return source->ops->fetch(source, deadline_ms, ret_bundle, fault);
 }
 
+int source_wait(struct source *source, int wait_s, struct bundle *ret_bundle, struct fault *fault)
+{
+	return source->ops->wait(source, wait_s, ret_bundle, fault);
+}
+
+void source_ask_anew(struct source *source)
+{
+	source->ops->ask_anew(source);
+}
+
+void source_disconnect(struct source *source)
+{
+	source->ops->disconnect(source);
+}
+
 void source_free(struct source *source)
 {
 	if (source)

@@ -19,6 +19,12 @@ struct source_ops {
 	int (*fetch)(struct source *source, int64_t deadline_ms, struct bundle *ret_bundle,
 	    struct fault *fault);
 	void (*free)(struct source *source);
+
+	/* Of a source that can be watched; else NULL. */
+	int (*wait)(
+	    struct source *source, int wait_s, struct bundle *ret_bundle, struct fault *fault);
+	void (*ask_anew)(struct source *source);
+	void (*disconnect)(struct source *source);
 };
 
 /* What every source starts with; the rest is its own. */
@@ -33,6 +39,18 @@ int source_open(
 /* Gets everything that there is to get, before `deadline_ms`; all or nothing. */
 int source_fetch(
     struct source *source, int64_t deadline_ms, struct bundle *ret_bundle, struct fault *fault);
+
+/*
+ * Waits up to `wait_s` seconds for something newer than what was fetched last: 1 and all that
+ * there is now, which may be nothing at all; 0 when nothing has changed. Only for a server.
+ */
+int source_wait(struct source *source, int wait_s, struct bundle *ret_bundle, struct fault *fault);
+
+/* Forgets what was fetched last, so that the next source_wait() gets it once more. */
+void source_ask_anew(struct source *source);
+
+/* Closes the connection, so that a fork shares none; the next fetch or wait opens its own. */
+void source_disconnect(struct source *source);
 
 void source_free(struct source *source);
 void source_cleanup(struct source **source);

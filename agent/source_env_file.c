@@ -82,7 +82,7 @@ static void env_file_free(struct source *base)
 	free(source);
 }
 
-static const struct source_ops env_file_ops = {env_file_fetch, env_file_free};
+static const struct source_ops env_file_ops = {.fetch = env_file_fetch, .free = env_file_free};
 
 int source_env_file_open(
     const struct agent_options *options, struct source **ret_source, struct fault *fault)

@@ -53,7 +53,7 @@ static void environ_free(struct source *base)
 	free(base);
 }
 
-static const struct source_ops environ_ops = {environ_fetch, environ_free};
+static const struct source_ops environ_ops = {.fetch = environ_fetch, .free = environ_free};
 
 int source_environ_open(
     const struct agent_options *options, struct source **ret_source, struct fault *fault)

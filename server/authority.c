@@ -16,8 +16,9 @@
 #include "tacit/fd.h"
 #include "tacit/url.h"
 
-#define DAY_S             86400LL
-#define CA_LIFETIME_S     (3650 * DAY_S)
+#define DAY_S         86400LL
+#define CA_LIFETIME_S (7300 * DAY_S) /* no client certificate of the first ten years outlives it \
+	                              */
 #define SERVER_LIFETIME_S (365 * DAY_S)
 #define CLOCK_TOLERANCE_S 300 /* a host whose clock is a little behind must not be locked out */
 #define SERVER_NAMES_MAX  32

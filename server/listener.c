@@ -92,9 +92,8 @@ static bool connection_identify(struct connection *connection, bool resumed)
 
 	if (!leaf || count == 0)
 		return false;
-	/* Our CA signs clients itself: a longer chain is verified each time. */
-	if (count == 1 &&
-	    verdicts_find(listener->verdicts, leaf->data, leaf->size, &connection->identity))
+	/* What else the peer sends along is no matter: our CA signs clients itself. */
+	if (verdicts_find(listener->verdicts, leaf->data, leaf->size, &connection->identity))
 		return true;
 	if ((!resumed && !chain_is_good(connection->session)) ||
 	    authority_read_client(

@@ -12,6 +12,8 @@
  *   descriptors         prints the numbers of all that are open
  *   limits              prints the core limits, dumpable, the signal mask and what is ignored
  *   search PID FILE     prints how often the content of FILE is found in the memory of PID
+ *   reader FILE LENGTH  reads FILE in a loop until TERM comes: it must always be there, with LENGTH
+ *                       bytes that are all the same; prints "ready", then how many contents it saw
  *   pty STEP... -- COMMAND [ARG]...
  *                       runs COMMAND on a new terminal; a step is `expect:TEXT` or `send:TEXT`
  *                       (`^C` and the like are control characters, `^M` ends a line) or `pause:MS`;
@@ -313,6 +315,52 @@ static int run_pty(char *argv[])
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static volatile sig_atomic_t reader_ends;
+
+static void reader_end(int signal_number)
+{
+	(void)signal_number;
+	reader_ends = 1;
+}
+
+/* The byte that the file is full of; -1 when it is anything but that. */
+static int reader_look(const char *path, size_t expected_len, char *bytes)
+{
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+
+	if (fd < 0 || fd_read_full(fd, bytes, expected_len + 1, &len) < 0 || len != expected_len)
+		return -1;
+	if (memcmp(bytes, bytes + 1, len - 1) != 0)
+		return -1;
+
+	return (unsigned char)bytes[0];
+}
+
+static int run_reader(char *argv[])
+{
+	size_t len = (size_t)strtoul(argv[1], NULL, 10);
+	char *bytes = malloc(len + 1);
+	size_t contents = 0;
+	int last = -1;
+
+	(void)signal(SIGTERM, reader_end);
+	(void)say_ready();
+	while (bytes && !reader_ends) {
+		int byte = reader_look(argv[0], len, bytes);
+
+		if (byte < 0) {
+			(void)printf("missing, partial or mixed after %zu contents\n", contents);
+			return 1;
+		}
+		contents += byte != last ? 1 : 0;
+		last = byte;
+	}
+	free(bytes);
+	(void)printf("%zu\n", contents);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int arguments_min;
@@ -327,6 +375,7 @@ static const struct {
     {"descriptors", 0, run_descriptors},
     {"limits", 0, run_limits},
     {"search", 2, run_search},
+    {"reader", 2, run_reader},
     {"pty", 2, run_pty},
 };
 

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "watcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backoff.h"
+#include "collision.h"
+#include "commands.h"
+#include "install.h"
+#include "parent.h"
+#include "rotation.h"
+#include "tacit/deadline.h"
+#include "tacit/fd.h"
+
+#define WAIT_S         50
+#define BACKOFF_MAX_MS 30000
+#define QUICK_MS       1000 /* an answer without news that comes sooner was not waited for */
+
+/* What the watcher knows; in its own process only. */
+struct watch {
+	struct source *source;
+	const struct agent_options *options;
+	struct rotation rotation;
+	struct backoff backoff;
+	int failure; /* that was told last; 0 while all is well */
+};
+
+static void tell_gone(const struct watch *watch, const struct text_list *gone)
+{
+	for (size_t i = 0; i < gone->count; i++) {
+		const struct bundle_item *item =
+		    bundle_find(&watch->rotation.known, gone->texts[i]);
+
+		if (item)
+			(void)fprintf(stderr,
+			    "%s: %s: the file is %s now; the old one is removed\n", AGENT_NAME,
+			    item->name, item->file);
+		else
+			(void)fprintf(stderr,
+			    "%s: %s: deleted or no longer granted; its file is removed\n",
+			    AGENT_NAME, gone->texts[i]);
+	}
+}
+
+static bool is_absence(int err)
+{
+	switch (-err) {
+	case TACIT_E_UNREACHABLE:
+	case TACIT_E_TIMEOUT:
+	case TACIT_E_RESOLVE:
+	case TACIT_E_CUT_OFF:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void report_failure(const struct fault *fault)
+{
+	struct fault told = *fault;
+
+	(void)snprintf(told.why, sizeof(told.why), "%s; the last good files stay",
+	    fault->why[0] ? fault->why : err_text(fault->err));
+	fault_report(AGENT_NAME, &told);
+}
+
+/* One line when something is wrong, not one for each try; another one if it is another thing. */
+static void tell_failure(struct watch *watch, const struct fault *fault)
+{
+	bool is_told =
+	    watch->failure == fault->err || (is_absence(watch->failure) && is_absence(fault->err));
+
+	if (!is_told)
+		report_failure(fault);
+	watch->failure = fault->err;
+}
+
+static void tell_recovery(struct watch *watch)
+{
+	if (watch->failure)
+		(void)fprintf(stderr, "%s: files are renewed again\n", AGENT_NAME);
+	watch->failure = 0;
+}
+
+static int renew(struct watch *watch, struct bundle *bundle, struct fault *fault)
+{
+	cleanup_text_list struct text_list gone = {0};
+	int r = selection_apply(&watch->options->selection, bundle, fault);
+
+	if (r == 0)
+		r = collision_check(bundle, watch->options->env, fault);
+	if (r == 0)
+		r = rotation_make(&watch->rotation, bundle, &gone, fault);
+
+	if (r > 0)
+		tell_gone(watch, &gone);
+	if (r < 0)
+		source_ask_anew(watch->source);
+	return r;
+}
+
+/* 1 when files were renewed, 0 when there was nothing to do. */
+static int look_once(struct watch *watch, struct fault *fault)
+{
+	cleanup_bundle struct bundle bundle = {0};
+	int r = source_wait(watch->source, watch->failure ? 0 : WAIT_S, &bundle, fault);
+
+	return r > 0 ? renew(watch, &bundle, fault) : r;
+}
+
+static void look(struct watch *watch)
+{
+	struct fault fault = {0};
+	int64_t quick_until_ms = deadline_in_ms(QUICK_MS);
+	bool had_failed = watch->failure != 0;
+	int r = look_once(watch, &fault);
+
+	if (r < 0)
+		tell_failure(watch, &fault);
+	else
+		tell_recovery(watch);
+
+	if (r > 0 || (r == 0 && (had_failed || deadline_left_ms(quick_until_ms) == 0)))
+		backoff_reset(&watch->backoff);
+	else
+		sleep_ms(backoff_step(&watch->backoff));
+}
+
+static void close_up(pid_t parent)
+{
+	struct fault fault = {0};
+
+	(void)prctl(PR_SET_NAME, "tacit-watcher");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(EXIT_FAILURE);
+	if (privilege_close_up(&fault) < 0) {
+		fault_report(AGENT_NAME, &fault);
+		_exit(EXIT_FAILURE);
+	}
+}
+
+/* What is deleted is to be removed from the files as well, and is no error any more. */
+static void selection_relax(struct selection *selection)
+{
+	for (size_t i = 0; i < selection->count; i++)
+		selection->items[i].optional = true;
+}
+
+static _Noreturn void watch_for_ever(struct watch *watch)
+{
+	for (;;) {
+		parent_shrink();
+		look(watch);
+	}
+}
+
+static _Noreturn void watcher_run(struct session *session, struct delivery *delivery,
+    const struct bundle *known, bool is_due, int notes_fd)
+{
+	struct watch watch = {
+	    .source = session->source,
+	    .options = &session->options,
+	    .rotation = {.dir = &delivery->dir, .notes_fd = notes_fd, .is_due = is_due},
+	    .backoff = {.limit_ms = BACKOFF_MAX_MS},
+	};
+
+	secret_memory_lock_again();
+	if (bundle_copy_names(known, &watch.rotation.known) < 0)
+		_exit(EXIT_FAILURE);
+	delivery_forget(delivery);
+	parent_wipe_environment(environ);
+	selection_relax(&session->options.selection);
+	watch_for_ever(&watch);
+}
+
+int watcher_start(struct session *session, struct delivery *delivery, const struct bundle *known,
+    bool is_due, struct watcher *ret_watcher, struct fault *fault)
+{
+	pid_t self = getpid();
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
+		return fault_set(fault, -errno, "watcher");
+
+	source_disconnect(session->source);
+	pid = fork();
+	if (pid == 0) {
+		(void)close(ends[0]);
+		close_up(self);
+		watcher_run(session, delivery, known, is_due, ends[1]);
+	}
+	(void)close(ends[1]);
+	if (pid < 0) {
+		(void)close(ends[0]);
+		return fault_set(fault, -EAGAIN, "watcher");
+	}
+
+	*ret_watcher = (struct watcher){.pid = pid, .notes_fd = ends[0]};
+	return 0;
+}
+
+void watcher_stop(struct watcher *watcher, const struct secrets_dir *dir)
+{
+	fd_cleanup(&watcher->notes_fd);
+	if (watcher->pid <= 0)
+		return;
+
+	(void)kill(watcher->pid, SIGKILL);
+	(void)waitpid(watcher->pid, NULL, 0);
+	install_unstage(dir, watcher->pid);
+	*watcher = WATCHER_NONE;
+}
