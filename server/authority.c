@@ -16,9 +16,10 @@
 #include "tacit/fd.h"
 #include "tacit/url.h"
 
-#define DAY_S         86400LL
-#define CA_LIFETIME_S (7300 * DAY_S) /* no client certificate of the first ten years outlives it \
-	                              */
+#define DAY_S 86400LL
+/* No client certificate of the first ten years outlives the CA. */
+#define CA_LIFETIME_S     (7300 * DAY_S)
+
 #define SERVER_LIFETIME_S (365 * DAY_S)
 #define CLOCK_TOLERANCE_S 300 /* a host whose clock is a little behind must not be locked out */
 #define SERVER_NAMES_MAX  32
