@@ -69,7 +69,7 @@ fd name
 secret deadline
 json codec url
 envelope proto options
-bundle
+bundle join_token
 env_file
 resolve identity
 tls

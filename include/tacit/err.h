@@ -60,7 +60,17 @@
 	    "no writable tmpfs found; add --tmpfs /run/secrets:uid=UID,mode=0700 or --dir")      \
 	X(INSECURE_DIR, 500, 1, "insecure_dir", "other users can reach into it")                 \
 	X(FILE_COLLISION, 409, 1, "file_collision", "two secrets have the same file name")       \
-	X(NO_LOCK, 500, 1, "no_lock", "memory cannot be locked")
+	X(NO_LOCK, 500, 1, "no_lock", "memory cannot be locked")                                 \
+	X(TOKEN, 400, 1, "token", "not a join token")                                            \
+	X(TOKEN_UNKNOWN, 403, 5, "token_unknown", "the join token is not known")                 \
+	X(TOKEN_USED, 403, 5, "token_used", "the join token has been used up")                   \
+	X(TOKEN_EXPIRED, 403, 5, "token_expired", "the join token has expired")                  \
+	X(TOKEN_REVOKED, 403, 5, "token_revoked", "the join token has been revoked")             \
+	X(TOKEN_SOURCE, 403, 5, "token_source",                                                  \
+	    "the join token may not be used from this address")                                  \
+	X(NO_ENROLMENT, 409, 1, "no_enrolment",                                                  \
+	    "this server has no enrolment listener (serve --enroll-listen)")                     \
+	X(TOO_MANY, 429, 1, "too_many_requests", "too many requests; try again in a moment")
 
 enum tacit_err {
 	TACIT_E_BASE = 4096, /* above every errno */
