@@ -20,6 +20,24 @@ struct identity {
 	X509 *ca;
 };
 
+#define IDENTITY_COMMENT "# tacit-server:"
+
+/* A refusal with a reason of its own. */
+static inline int identity_refuse(const char **ret_why, const char *why)
+{
+	*ret_why = why;
+	return -TACIT_E_IDENTITY;
+}
+
+/*
+ * Takes key, certificates and server out of the text (identity_read.c). What of them is missing or
+ * does not fit together is not judged here. On failure `identity` may hold some of it.
+ */
+int identity_read(const struct secret *pem, struct identity *identity, const char **ret_why);
+
+/* A private key out of DER (identity_key.c), or NULL. The caller clears OpenSSL's errors. */
+EVP_PKEY *identity_decode_key(const uint8_t *der, size_t len);
+
 /*
  * Starts libcrypto without openssl.cnf, which the image could have planted, and before anything
  * else starts it with that file.
