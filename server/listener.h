@@ -8,7 +8,7 @@
 /*
  * The main listener: TLS 1.3 with a client certificate from our CA, or no connection; then
  * HTTP/1.1, and every request goes through route_handle(). libmicrohttpd and GnuTLS's sessions are
- * not seen outside of listener.c.
+ * not seen outside of listener*.c.
  *
  * What a peer can hold on to: a connection that has not completed a request for
  * LISTENER_PATIENCE_S seconds is closed, whatever it trickles; headers fit into

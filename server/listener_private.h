@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_LISTENER_PRIVATE_H
+#define TACIT_SERVER_LISTENER_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "listener.h"
+
+/*
+ * What the parts of the listener share: listener.c takes connections and reaps them,
+ * listener_tls.c says who the peer is, listener_request.c judges and reads a request,
+ * listener_http.c answers it.
+ */
+struct MHD_Connection;
+
+struct listener {
+	struct server *server;
+	struct MHD_Daemon *daemon;
+	struct listener_tls *tls;
+
+	pthread_mutex_t mutex; /* guards the list of connections */
+	struct connection *connections;
+	pthread_t reaper;
+	bool reaper_runs;
+	atomic_bool stopping;
+	atomic_int requests_under_way;
+	atomic_uint_fast64_t next_request;
+};
+
+struct connection {
+	struct listener *listener;
+	struct connection *previous, *next;
+	int fd;
+	void *session; /* GnuTLS's */
+	char peer[ADDRESS_TEXT_BYTES];
+	atomic_llong progress_s; /* when it was made, or completed a request */
+	bool identified;         /* whether `identity` has been looked for */
+	bool accepted;           /* whether it has been found */
+	struct certificate_identity identity;
+};
+
+/* Seconds on a clock that is cheap to read. */
+int64_t listener_now_s(void);
+
+/* The context of a connection; NULL when there was no memory for one. */
+struct connection *connection_of(struct MHD_Connection *mhd_connection);
+
+#endif

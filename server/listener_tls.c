@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "listener_tls.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "verdicts.h"
+
+struct listener_tls {
+	const struct authority *authority; /* borrowed */
+	gnutls_certificate_credentials_t credentials;
+	gnutls_datum_t ticket_key;
+	struct verdicts *verdicts;
+};
+
+/* Whether the chain leads to our CA and is meant for clients. */
+static bool chain_is_good(gnutls_session_t session)
+{
+	gnutls_typed_vdata_st purpose = {
+	    .type = GNUTLS_DT_KEY_PURPOSE_OID,
+	    .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT,
+	};
+	unsigned status = 0;
+
+	return gnutls_certificate_verify_peers(session, &purpose, 1, &status) == 0 && status == 0;
+}
+
+/*
+ * Finds out who the peer is, once for each connection. What verdicts.h remembers is not verified
+ * again; a resumed session comes without a handshake's verification, since it has had one.
+ */
+static bool connection_identify(struct connection *connection, bool resumed)
+{
+	struct listener_tls *tls = connection->listener->tls;
+	unsigned count = 0;
+	const gnutls_datum_t *leaf = gnutls_certificate_get_peers(connection->session, &count);
+
+	if (!leaf || count == 0)
+		return false;
+	/* What else the peer sends along is no matter: our CA signs clients itself. */
+	if (verdicts_find(tls->verdicts, leaf->data, leaf->size, &connection->identity))
+		return true;
+	if ((!resumed && !chain_is_good(connection->session)) ||
+	    authority_read_client(tls->authority, leaf->data, leaf->size, &connection->identity) <
+	        0)
+		return false;
+
+	if (count == 1)
+		verdicts_add(tls->verdicts, leaf->data, leaf->size, &connection->identity);
+	return true;
+}
+
+static bool identity_is_current(const struct certificate_identity *identity)
+{
+	int64_t now = time(NULL);
+
+	return now >= identity->not_before && now <= identity->not_after;
+}
+
+/*
+ * GnuTLS calls it in the middle of the handshake; anything but 0 ends that. The alert is sent here,
+ * since libmicrohttpd would just close, and a client could not tell that from a broken network.
+ */
+static int verify_peer(gnutls_session_t session)
+{
+	struct connection *connection = gnutls_db_get_ptr(session);
+	bool known = connection_identify(connection, false);
+
+	connection->identified = true;
+	connection->accepted = known && identity_is_current(&connection->identity);
+	if (connection->accepted)
+		return 0;
+
+	(void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
+	    known ? GNUTLS_A_CERTIFICATE_EXPIRED : GNUTLS_A_BAD_CERTIFICATE);
+	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/*
+ * libmicrohttpd would only request a certificate; everything here is set on the session
+ * before its handshake, so that a peer without one never reaches the HTTP parser.
+ */
+int connection_begin_tls(struct connection *connection)
+{
+	gnutls_session_t session = connection->session;
+	struct listener_tls *tls = connection->listener->tls;
+
+	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials) < 0 ||
+	    gnutls_session_ticket_enable_server(session, &tls->ticket_key) < 0)
+		return -TACIT_E_INTERNAL;
+
+	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+	/* The one pointer of a session that libmicrohttpd leaves alone. */
+	gnutls_db_set_ptr(session, connection);
+	gnutls_session_set_verify_function(session, verify_peer);
+	return 0;
+}
+
+static int credentials_make(struct listener_tls *tls)
+{
+	const struct authority *authority = tls->authority;
+	const struct secret *key = authority_server_key(authority);
+	const char *certificate = authority_server_pem(authority);
+	const char *ca = authority_ca_pem(authority);
+	const gnutls_datum_t key_text = {
+	    (unsigned char *)(uintptr_t)secret_bytes(key), (unsigned)secret_len(key)};
+	const gnutls_datum_t certificate_text = {
+	    (unsigned char *)(uintptr_t)certificate, (unsigned)strlen(certificate)};
+	const gnutls_datum_t ca_text = {(unsigned char *)(uintptr_t)ca, (unsigned)strlen(ca)};
+
+	if (gnutls_certificate_allocate_credentials(&tls->credentials) < 0 ||
+	    gnutls_certificate_set_x509_key_mem2(
+	        tls->credentials, &certificate_text, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) < 0 ||
+	    gnutls_certificate_set_x509_trust_mem(tls->credentials, &ca_text, GNUTLS_X509_FMT_PEM) <
+	        0 ||
+	    gnutls_session_ticket_key_generate(&tls->ticket_key) < 0)
+		return -TACIT_E_INTERNAL;
+
+	return 0;
+}
+
+const struct certificate_identity *connection_identity(struct connection *connection)
+{
+	if (!connection->identified) {
+		connection->identified = true;
+		connection->accepted = connection_identify(
+		    connection, gnutls_session_is_resumed(connection->session) != 0);
+	}
+
+	return connection->accepted ? &connection->identity : NULL;
+}
+
+void connection_cork(struct connection *connection)
+{
+	gnutls_record_cork(connection->session);
+}
+
+int connection_uncork(struct connection *connection)
+{
+	return gnutls_record_uncork(connection->session, 0) < 0 ? -EAGAIN : 0;
+}
+
+int listener_tls_new(const struct authority *authority, struct listener_tls **ret_tls)
+{
+	struct listener_tls *tls = calloc(1, sizeof(*tls));
+	int r;
+
+	if (!tls)
+		return -ENOMEM;
+
+	tls->authority = authority;
+	tls->verdicts = verdicts_new();
+	r = tls->verdicts ? credentials_make(tls) : -ENOMEM;
+	if (r < 0) {
+		listener_tls_free(tls);
+		return r;
+	}
+
+	*ret_tls = tls;
+	return 0;
+}
+
+void listener_tls_free(struct listener_tls *tls)
+{
+	if (!tls)
+		return;
+
+	if (tls->credentials)
+		gnutls_certificate_free_credentials(tls->credentials);
+	if (tls->ticket_key.data) {
+		gnutls_memset(tls->ticket_key.data, 0, tls->ticket_key.size);
+		gnutls_free(tls->ticket_key.data);
+	}
+	verdicts_free(tls->verdicts);
+	free(tls);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TACIT_SERVER_LISTENER_TLS_H
+#define TACIT_SERVER_LISTENER_TLS_H
+
+#include "listener_private.h"
+
+/* The TLS side of a listener: what the server shows, and whom it takes. */
+struct listener_tls;
+
+/* -ENOMEM, -TACIT_E_INTERNAL. */
+int listener_tls_new(const struct authority *authority, struct listener_tls **ret_tls);
+void listener_tls_free(struct listener_tls *tls);
+
+/* To be called before the handshake: a peer without a good certificate will not get past it. */
+int connection_begin_tls(struct connection *connection);
+
+/* Who asks; NULL when the certificate is not one of a client of ours. */
+const struct certificate_identity *connection_identity(struct connection *connection);
+
+/*
+ * Between the two, everything that is sent goes into one TLS record. connection_uncork() sends it,
+ * and returns -EAGAIN when the socket does not take it.
+ */
+void connection_cork(struct connection *connection);
+int connection_uncork(struct connection *connection);
+
+#endif
