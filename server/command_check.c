@@ -9,8 +9,7 @@
 
 const struct option_row command_check_options[] = {
     {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
-    {"passphrase-file", "FILE", "read the passphrase from FILE (else it is asked for)"},
-    {"key-file", "FILE", "the master key, when it is no longer where init found it"},
+    KEY_OPTION_ROWS,
     {"json", NULL, "print the findings as JSON"},
     {0},
 };

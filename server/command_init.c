@@ -11,15 +11,20 @@ const struct option_row command_init_options[] = {
     {"san", "NAME", "another name or address of the server; may be repeated"},
     {"passphrase-file", "FILE", "the master key comes from a passphrase (Argon2id)"},
     {"key-file", "FILE", "the master key is FILE, 32 bytes; made if it is not there"},
+    {"passphrase-fd", "N", "read the passphrase from the open descriptor N"},
+    {"key-fd", "N", "read the master key from the open descriptor N"},
     {0},
 };
 
 static void explain_master_key(const struct config *config)
 {
-	if (config->key_source.passphrase_file)
+	if (config->key_source.passphrase_file || config->key_source.passphrase_fd)
 		(void)printf(
 		    "The master key comes from the passphrase: without it nobody reads this "
 		    "store, you included.\n");
+	else if (config->key_source.key_fd)
+		(void)printf("The master key came by descriptor and was kept nowhere: without it "
+		             "nobody reads this store, you included.\n");
 	else if (config->key_source.key_file)
 		(void)printf(
 		    "The master key is in %s. Whoever has it and %s/%s reads every secret; "

@@ -16,8 +16,7 @@
 const struct option_row command_serve_options[] = {
     {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
     {"listen", "ADDR:PORT", "where to listen (all addresses, the port of the URL)"},
-    {"passphrase-file", "FILE", "read the passphrase from FILE (else it is asked for)"},
-    {"key-file", "FILE", "the master key, when it is no longer where init found it"},
+    KEY_OPTION_ROWS,
     {0},
 };
 

@@ -7,6 +7,15 @@
 /* The subcommands, one file each: command_init.c, command_serve.c, command_check.c. */
 #define PROGRAM_NAME "tacit-server"
 
+/* Where the master key of an existing store comes from: the same for every command. */
+#define KEY_OPTION_ROWS                                                                       \
+	{"passphrase-file", "FILE", "read the passphrase from FILE (else it is asked for)"},  \
+	    {"key-file", "FILE", "the master key, when it is no longer where init found it"}, \
+	    {"passphrase-fd", "N", "read the passphrase from the open descriptor N"},         \
+	{                                                                                     \
+		"key-fd", "N", "read the master key from the open descriptor N"               \
+	}
+
 extern const struct option_row command_init_options[];
 extern const struct option_row command_serve_options[];
 extern const struct option_row command_check_options[];

@@ -52,6 +52,8 @@ static int config_set(struct config *config, const char *name, const char *value
 	    {"listen", &config->listen},
 	    {"key-file", &config->key_source.key_file},
 	    {"passphrase-file", &config->key_source.passphrase_file},
+	    {"key-fd", &config->key_source.key_fd},
+	    {"passphrase-fd", &config->key_source.passphrase_fd},
 	};
 
 	if (!strcmp(name, "dir"))
@@ -67,6 +69,12 @@ static int config_set(struct config *config, const char *name, const char *value
 			*texts[i].member = value;
 
 	return 0;
+}
+
+static int sources_given(const struct key_source *source)
+{
+	return (source->key_file != NULL) + (source->passphrase_file != NULL) +
+	       (source->key_fd != NULL) + (source->passphrase_fd != NULL);
 }
 
 static int config_fill(const struct command *command, int argc, char *argv[], struct config *config,
@@ -89,9 +97,9 @@ static int config_fill(const struct command *command, int argc, char *argv[], st
 		    argv[cursor.next]);
 	if (!config->dir[0] && default_dir(config->dir, sizeof(config->dir)) < 0)
 		return fault_set_why(fault, -TACIT_E_USAGE, "give one", "--dir");
-	if (config->key_source.key_file && config->key_source.passphrase_file)
-		return fault_set_why(fault, -TACIT_E_USAGE, "one of them, not both",
-		    "--key-file and --passphrase-file");
+	if (sources_given(&config->key_source) > 1)
+		return fault_set_why(
+		    fault, -TACIT_E_USAGE, "one of them, not more", "options for the master key");
 
 	return 0;
 }

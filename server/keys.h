@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "master.h"
+#include "seal.h"
 #include "tacit/envelope.h"
 #include "tacit/err.h"
 #include "tacit/secret.h"
@@ -14,13 +16,18 @@
  *
  *   master key   from a file, a passphrase (Argon2id) or a systemd credential; never stored sealed
  *   └ root key   random, sealed under the master key in DIR/seal.json
- *     ├ record key, name key, set key, audit key, entity-tag key, term key: derived from it
+ *     ├ record key, name key, set key, audit key, entity-tag key, backup key, term key: derived
  *     └ keyring terms: random, numbered, sealed under the term key in the store
  *       └ one random data key for each version of a secret, sealed under a term
  */
-#define STORE_ID_BYTES 16
-#define SALT_BYTES     16
-#define TERMS_MAX      256
+
+/* There are two terms while data keys are on their way from the old one to the new one. */
+#define TERMS_MAX 4
+
+struct keyring_term {
+	uint32_t number; /* 1, 2, ...; 0: the place is free */
+	uint8_t key[ENVELOPE_KEY_BYTES];
+};
 
 /* Lives in memory of its own from sodium_malloc: guarded, locked, not dumped, wiped. */
 struct keys {
@@ -31,19 +38,11 @@ struct keys {
 	uint8_t set[ENVELOPE_KEY_BYTES];    /* hashes rows into the set hash */
 	uint8_t audit[ENVELOPE_KEY_BYTES];  /* chains audit lines */
 	uint8_t etag[ENVELOPE_KEY_BYTES];   /* makes entity tags of bundles */
+	uint8_t backup[ENVELOPE_KEY_BYTES]; /* authenticates backups */
 	uint8_t wrap[ENVELOPE_KEY_BYTES];   /* seals keyring terms */
 	uint32_t term;                      /* the one in use; terms start at 1 */
-	uint8_t terms[TERMS_MAX][ENVELOPE_KEY_BYTES];
+	struct keyring_term terms[TERMS_MAX];
 };
-
-/* Where the master key comes from. At most one of the two is set. */
-struct key_source {
-	const char *key_file;        /* 32 bytes */
-	const char *passphrase_file; /* a trailing newline does not count */
-};
-
-#define MASTER_KEY_FILE "master.key"
-#define SEAL_FILE       "seal.json"
 
 /*
  * Makes new keys and writes DIR/seal.json. Without a source the master key is made in
@@ -55,12 +54,24 @@ int keys_create(
 
 /*
  * Opens DIR/seal.json. An empty source means what `init` was told, or the systemd credential
- * `tacit-master-key`. -TACIT_E_NOT_A_STORE when there is no seal, -TACIT_E_WRONG_KEY, -errno.
- * No terms are loaded.
+ * `tacit-master-key`. -TACIT_E_NOT_A_STORE when there is no seal, -TACIT_E_WRONG_KEY,
+ * -TACIT_E_KEY_MODE, -errno. No terms are loaded.
  */
 int keys_open(
     int dirfd, const struct key_source *source, struct keys **ret_keys, struct fault *fault);
 
+/* Opens a seal with what master_find() gives. -TACIT_E_WRONG_KEY, -ENOMEM. */
+int keys_unseal(const struct seal *seal, const struct secret *material, struct keys **ret_keys);
+
 void keys_free(struct keys *keys);
+
+/* A term of the keyring; NULL when there is no such one. */
+const uint8_t *keys_term(const struct keys *keys, uint32_t number);
+/* Puts a term in, which becomes the one in use if its number is the highest. -TACIT_E_CORRUPT. */
+int keys_add_term(struct keys *keys, uint32_t number, const uint8_t key[static ENVELOPE_KEY_BYTES]);
+/* Forgets one, wiped. */
+void keys_remove_term(struct keys *keys, uint32_t number);
+/* The number of a term that is not the one in use; 0: there is none. */
+uint32_t keys_old_term(const struct keys *keys);
 
 #endif

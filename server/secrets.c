@@ -9,6 +9,7 @@
 
 #include "tacit/codec.h"
 #include "tacit/fd.h"
+#include "version_row.h"
 
 struct secrets {
 	struct vault *vault;
@@ -298,140 +299,11 @@ const struct secret_version *secret_entry_version(const struct secret_entry *ent
 	return version_find(entry, number);
 }
 
-/*
- * The row of a version, besides which nothing is needed to open it but the keyring:
- *
- *   term (4) | created (8) | data key, sealed under the term (72) | value, sealed under the data
- * key
- *
- * The head and everything that it says is associated data of both envelopes.
- */
-#define VERSION_HEAD_BYTES 12
-#define WRAPPED_KEY_BYTES  (ENVELOPE_KEY_BYTES + ENVELOPE_OVERHEAD_BYTES)
-#define VERSION_MIN_BYTES  (VERSION_HEAD_BYTES + WRAPPED_KEY_BYTES + ENVELOPE_OVERHEAD_BYTES)
-
-struct version_identity {
-	const char *name;
-	uint32_t number;
-	uint32_t term;
-	int64_t created;
-};
-
-static int version_associate(const struct secrets *secrets, const char *label,
-    const struct version_identity *identity, struct secret **ret_ad)
-{
-	cleanup_secret struct secret *ad = NULL;
-	struct encoder encoder;
-
-	if (secret_new(512, &ad) < 0)
-		return -ENOMEM;
-
-	encoder = (struct encoder){.out = ad};
-	encode_text(&encoder, label);
-	encode_bytes(&encoder, vault_keys(secrets->vault)->store_id, STORE_ID_BYTES);
-	encode_text(&encoder, identity->name);
-	encode_u32(&encoder, identity->number);
-	encode_u32(&encoder, identity->term);
-	encode_u64(&encoder, (uint64_t)identity->created);
-	if (encode_end(&encoder) < 0)
-		return -ENOMEM;
-
-	*ret_ad = secret_take(&ad);
-	return 0;
-}
-
-static const char key_label[] = "tacit/data-key/1";
-static const char value_label[] = "tacit/value/1";
-
-/* Appends the envelope of `plain` to `row`. */
-static int row_seal(const struct secrets *secrets, const uint8_t key[static ENVELOPE_KEY_BYTES],
-    const char *label, const struct version_identity *identity, const void *plain, size_t len,
-    struct secret *row)
-{
-	cleanup_secret struct secret *ad = NULL;
-	uint8_t *space = secret_space(row, len + ENVELOPE_OVERHEAD_BYTES);
-
-	if (!space || version_associate(secrets, label, identity, &ad) < 0)
-		return -ENOMEM;
-
-	envelope_seal(key, secret_bytes(ad), secret_len(ad), plain, len, space);
-	secret_grew(row, len + ENVELOPE_OVERHEAD_BYTES);
-	return 0;
-}
-
-static int version_seal(const struct secrets *secrets, const struct version_identity *identity,
-    const struct secret *value, struct secret **ret_row)
-{
-	const struct keys *keys = vault_keys(secrets->vault);
-	cleanup_secret struct secret *data_key = NULL;
-	cleanup_secret struct secret *row = NULL;
-	struct encoder encoder;
-
-	if (secret_new(VERSION_MIN_BYTES + secret_len(value), &row) < 0 ||
-	    secret_new(ENVELOPE_KEY_BYTES, &data_key) < 0)
-		return -ENOMEM;
-
-	envelope_new_key(secret_space(data_key, ENVELOPE_KEY_BYTES));
-	secret_grew(data_key, ENVELOPE_KEY_BYTES);
-	encoder = (struct encoder){.out = row};
-	encode_u32(&encoder, identity->term);
-	encode_u64(&encoder, (uint64_t)identity->created);
-	if (encode_end(&encoder) < 0 ||
-	    row_seal(secrets, keys->terms[identity->term], key_label, identity,
-	        secret_bytes(data_key), ENVELOPE_KEY_BYTES, row) < 0 ||
-	    row_seal(secrets, secret_bytes(data_key), value_label, identity, secret_bytes(value),
-	        secret_len(value), row) < 0)
-		return -ENOMEM;
-
-	*ret_row = secret_take(&row);
-	return 0;
-}
-
-static int row_open(const struct secrets *secrets, const uint8_t key[static ENVELOPE_KEY_BYTES],
-    const char *label, const struct version_identity *identity, const uint8_t *sealed, size_t len,
-    struct secret **ret_plain)
-{
-	cleanup_secret struct secret *ad = NULL;
-
-	if (version_associate(secrets, label, identity, &ad) < 0)
-		return -ENOMEM;
-
-	return envelope_open(key, secret_bytes(ad), secret_len(ad), sealed, len, ret_plain);
-}
-
-static int version_open(const struct secrets *secrets, struct version_identity *identity,
-    const uint8_t *row, size_t len, struct secret **ret_value)
-{
-	const struct keys *keys = vault_keys(secrets->vault);
-	struct decoder head = {.at = row, .left = len};
-	cleanup_secret struct secret *data_key = NULL;
-	const uint8_t *wrapped, *sealed;
-	int r;
-
-	if (len < VERSION_MIN_BYTES)
-		return -TACIT_E_CORRUPT;
-	wrapped = row + VERSION_HEAD_BYTES;
-	sealed = wrapped + WRAPPED_KEY_BYTES;
-	identity->term = decode_u32(&head);
-	identity->created = (int64_t)decode_u64(&head);
-	if (identity->term == 0 || identity->term > keys->term)
-		return -TACIT_E_CORRUPT;
-
-	r = row_open(secrets, keys->terms[identity->term], key_label, identity, wrapped,
-	    WRAPPED_KEY_BYTES, &data_key);
-	if (r < 0)
-		return r;
-
-	return row_open(secrets, secret_bytes(data_key), value_label, identity, sealed,
-	    len - VERSION_HEAD_BYTES - WRAPPED_KEY_BYTES, ret_value);
-}
-
 int secrets_open_value(struct secrets *secrets, const struct secret_entry *entry, uint32_t number,
     struct secret **ret_value)
 {
-	struct version_identity identity = {
-	    .name = entry->name, .number = number ? number : entry->current};
-	const struct secret_version *version = version_find(entry, identity.number);
+	uint32_t wanted = number ? number : entry->current;
+	const struct secret_version *version = version_find(entry, wanted);
 	cleanup_store_value struct store_value row = {0};
 	struct row_key key;
 	int r;
@@ -439,12 +311,13 @@ int secrets_open_value(struct secrets *secrets, const struct secret_entry *entry
 	if (!version || version->state == VERSION_DESTROYED)
 		return -TACIT_E_NOT_FOUND;
 
-	vault_version_key(secrets->vault, entry->name, identity.number, &key);
+	vault_version_key(secrets->vault, entry->name, wanted, &key);
 	r = vault_get_raw(secrets->vault, &key, &row);
 	if (r < 0) /* a version that should be there */
 		return r == -TACIT_E_NOT_FOUND ? -TACIT_E_CORRUPT : r;
 
-	return version_open(secrets, &identity, row.bytes, row.len, ret_value);
+	return version_row_open(
+	    vault_keys(secrets->vault), entry->name, wanted, row.bytes, row.len, ret_value);
 }
 
 int secret_metadata_check(const struct secret_metadata *metadata)
@@ -519,14 +392,10 @@ static int change_add_version(struct secrets *secrets, struct entry_change *chan
 {
 	uint32_t number =
 	    entry->versions_count ? entry->versions[entry->versions_count - 1].number + 1 : 1;
-	struct version_identity identity = {
-	    .name = entry->name,
-	    .number = number,
-	    .term = vault_keys(secrets->vault)->term,
-	    .created = time(NULL),
-	};
+	int64_t created = time(NULL);
 	struct vault_change *row = &change->rows[change->count];
-	int r = version_seal(secrets, &identity, value, &change->version_row);
+	int r = version_row_seal(
+	    vault_keys(secrets->vault), entry->name, number, created, value, &change->version_row);
 
 	if (r < 0)
 		return r;
@@ -535,7 +404,7 @@ static int change_add_version(struct secrets *secrets, struct entry_change *chan
 	row->raw = change->version_row;
 	change->count++;
 	entry->versions[entry->versions_count++] = (struct secret_version){
-	    .number = number, .size = (uint32_t)secret_len(value), .created = identity.created};
+	    .number = number, .size = (uint32_t)secret_len(value), .created = created};
 	entry->current = number;
 	return 0;
 }

@@ -14,7 +14,7 @@
 
 /*
  * As much of a row as goes into the set hash. The nonces and tags stand within it, and they commit
- * to the rest: a record has 40 bytes of them, a version 124 (see secrets.c).
+ * to the rest: a record has 40 bytes of them, a version 124 (see version_row.h).
  */
 #define ROW_COMMITMENT_BYTES 128
 
@@ -226,7 +226,7 @@ static int term_store(struct vault *vault, uint32_t term)
 
 	encoder = (struct encoder){.out = record};
 	encode_u32(&encoder, term);
-	encode_bytes(&encoder, vault->keys->terms[term], ENVELOPE_KEY_BYTES);
+	encode_bytes(&encoder, keys_term(vault->keys, term), ENVELOPE_KEY_BYTES);
 	if (encode_end(&encoder) < 0)
 		return -ENOMEM;
 
@@ -245,13 +245,10 @@ static int term_load(void *context, const struct row_key *key, const struct secr
 	const uint8_t *bytes = decode_bytes(&decoder, &len);
 
 	(void)key;
-	if (decode_end(&decoder) < 0 || len != ENVELOPE_KEY_BYTES || term == 0 || term >= TERMS_MAX)
+	if (decode_end(&decoder) < 0 || len != ENVELOPE_KEY_BYTES)
 		return -TACIT_E_CORRUPT;
 
-	memcpy(keys->terms[term], bytes, ENVELOPE_KEY_BYTES);
-	if (term > keys->term)
-		keys->term = term;
-	return 0;
+	return keys_add_term(keys, term, bytes);
 }
 
 int vault_create(struct store *store, struct keys *keys, struct vault **ret_vault)
@@ -272,19 +269,11 @@ int vault_create(struct store *store, struct keys *keys, struct vault **ret_vaul
 	return 0;
 }
 
-/* Every term up to the last: a hole would be a key of zeros, known to everybody. */
 static int terms_load(struct vault *vault)
 {
-	const struct keys *keys = vault->keys;
 	int r = vault_each(vault, RECORD_TERM, term_load, vault->keys);
 
-	if (r == 0 && keys->term == 0)
-		r = -TACIT_E_CORRUPT;
-	for (uint32_t i = 1; r == 0 && i <= keys->term; i++)
-		if (sodium_is_zero(keys->terms[i], ENVELOPE_KEY_BYTES))
-			r = -TACIT_E_CORRUPT;
-
-	return r;
+	return r == 0 && vault->keys->term == 0 ? -TACIT_E_CORRUPT : r;
 }
 
 int vault_open(

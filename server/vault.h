@@ -29,7 +29,7 @@ enum record_kind {
 	RECORD_AUDIT_MARK = 'L', /* see audit_mark.h */
 	RECORD_SECRET = 'S',     /* what a secret is, and which versions it has */
 	RECORD_TERM = 'T',       /* a key of the keyring */
-	RECORD_VERSION = 'V',    /* one value, see secrets.c */
+	RECORD_VERSION = 'V',    /* one value, see version_row.h */
 };
 
 #define ROW_KEY_MAX_BYTES 21

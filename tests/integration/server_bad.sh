@@ -42,7 +42,7 @@ test_usage_errors_exit_2() {
 	server_refuses 2 'url: ' init --dir new
 	server_refuses 1 'http://x: not a valid URL' init --dir new --url http://x
 	server_refuses 2 'nonsense' serve --nonsense
-	server_refuses 2 'one of them' init --dir new --url https://x --key-file a --passphrase-file b
+	server_refuses 2 'one of them, not more' init --dir new --url https://x --key-file a --passphrase-file b
 	server_refuses 2 'extra' check --dir good extra
 	server_refuses 2 '.' frobnicate
 	[[ ! -e new ]] || failed 'left something behind'
@@ -111,11 +111,15 @@ test_check_beside_writers_never_cries_wolf() {
 
 test_another_master_key_does_not_open() {
 	head -c 32 /dev/urandom >other.key
+	server_refuses 1 'master key other.key: others can read it; chmod 0400 it' \
+		serve --dir good --key-file other.key
+	chmod 0400 other.key
 	server_refuses 1 'seal.json: the master key does not open this store' \
 		serve --dir good --key-file other.key
 	server_refuses 1 'seal.json: the master key does not open this store' \
 		check --dir good --key-file other.key
 	head -c 31 other.key >short.key
+	chmod 0400 short.key
 	server_refuses 1 'short.key: a master key is exactly 32 bytes' check --dir good --key-file short.key
 	mv good/master.key saved.key
 	server_refuses 1 'master key master.key: No such file' serve --dir good
@@ -136,6 +140,9 @@ test_a_key_on_another_file_system_is_made_and_used() {
 test_a_wrong_passphrase_does_not_open() {
 	printf 'correct horse\n' >pass
 	printf 'battery staple\n' >wrong
+	server_refuses 1 'passphrase file pass: others can read it' \
+		init --dir phrased --url https://127.0.0.1:8443 --passphrase-file pass
+	chmod 0600 pass wrong
 	expect 0 "$tacit_server" init --dir phrased --url https://127.0.0.1:8443 --passphrase-file pass
 	server_refuses 1 'the master key does not open this store' check --dir phrased --passphrase-file wrong
 	expect 0 "$tacit_server" check --dir phrased --passphrase-file pass

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -314,6 +315,159 @@ static void a_passphrase_opens_and_another_does_not(void **state)
 	assert_refused(&source, -TACIT_E_WRONG_KEY, SEAL_FILE);
 }
 
+/* In `mode`, through `source`: whether it opens, and if not, that the mode is why. */
+static bool opens_with_mode(const char *path, mode_t mode, const struct key_source *source)
+{
+	struct keys *keys = NULL;
+	struct fault fault = {0};
+	int r;
+
+	assert_int_equal(chmod(path, mode), 0);
+	r = reopen(source, &keys, &fault);
+	assert_true(r == 0 || r == -TACIT_E_KEY_MODE);
+	assert_true(r == 0 || strstr(fault.what, path));
+	keys_free(keys);
+	return r == 0;
+}
+
+static void a_key_that_others_can_read_is_refused(void **state)
+{
+	static const mode_t bad[] = {0440, 0404, 0444, 0640, 0644, 0420, 0402, 0410, 0401, 0777};
+	static const mode_t good[] = {0400, 0600, 0700};
+	char key_path[128], passphrase_path[128];
+	const struct key_source key = {.key_file = key_path};
+	const struct key_source passphrase = {.passphrase_file = passphrase_path};
+
+	(void)state;
+	(void)snprintf(key_path, sizeof(key_path), "%s/key", fixture.dir);
+	(void)snprintf(passphrase_path, sizeof(passphrase_path), "%s/passphrase", fixture.dir);
+	keys_free(created(&key));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(opens_with_mode(key_path, bad[i], &key));
+	for (size_t i = 0; i < COUNT(good); i++)
+		assert_true(opens_with_mode(key_path, good[i], &key));
+
+	(void)unlink(fixture_path(&fixture, SEAL_FILE));
+	file_write(passphrase_path, "correct horse", 13);
+	keys_free(created(&passphrase));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(opens_with_mode(passphrase_path, bad[i], &passphrase));
+	assert_true(opens_with_mode(passphrase_path, 0400, &passphrase));
+}
+
+static void systemd_credentials_may_show_a_groups_bits(void **state)
+{
+	char path[128], outside[128];
+	const struct key_source named = {.key_file = path}, other = {.key_file = outside};
+	size_t len;
+	cleanup_free uint8_t *master = NULL;
+
+	(void)state;
+	keys_free(created(&plain));
+	master = file_read(fixture_path(&fixture, MASTER_KEY_FILE), &len);
+	assert_int_equal(mkdirat(fixture.dirfd, "credentials", 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/credentials/tacit-master-key", fixture.dir);
+	(void)snprintf(outside, sizeof(outside), "%s/credentials/../" MASTER_KEY_FILE, fixture.dir);
+	file_write(path, master, len);
+	assert_false(opens_with_mode(path, 0440, &named));
+	(void)snprintf(path, sizeof(path), "%s/credentials", fixture.dir);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", path, 1), 0);
+	(void)snprintf(path, sizeof(path), "%s/credentials/tacit-master-key", fixture.dir);
+	assert_true(opens_with_mode(path, 0440, &named));
+	assert_true(opens_with_mode(path, 0440, &plain));
+	assert_false(opens_with_mode(outside, 0440, &other));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlinkat(fixture.dirfd, "credentials", AT_REMOVEDIR), 0);
+}
+
+/* A pipe that holds `len` bytes and ends; its number as text. */
+static int pipe_with(const void *bytes, size_t len, char ret_number[static 12])
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fd_write_all(ends[1], bytes, len), 0);
+	assert_int_equal(close(ends[1]), 0);
+	(void)snprintf(ret_number, 12, "%d", ends[0]);
+	return ends[0];
+}
+
+static void a_key_comes_by_descriptor(void **state)
+{
+	static const uint8_t key[ENVELOPE_KEY_BYTES] = "exactly thirty-two bytes of a k";
+	char number[12];
+	const struct key_source source = {.key_fd = number};
+	struct keys *keys, *again = NULL;
+	int fd = pipe_with(key, sizeof(key), number);
+
+	(void)state;
+	keys = created(&source);
+	assert_int_equal(close(fd), 0);
+	fd = pipe_with(key, sizeof(key), number);
+	assert_int_equal(reopen(&source, &again, NULL), 0);
+	assert_int_equal(close(fd), 0);
+	assert_same_keys(keys, again);
+	keys_free(keys);
+	keys_free(again);
+
+	assert_refused(&plain, -TACIT_E_WRONG_KEY, "master key");
+	fd = pipe_with(key, sizeof(key) - 1, number);
+	assert_refused(&source, -TACIT_E_WRONG_KEY, "descriptor");
+	assert_int_equal(close(fd), 0);
+	assert_refused(&source, -EBADF, "descriptor");
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const texts[] = {"", "3x", "-1"};
+
+		(void)snprintf(number, sizeof(number), "%s", texts[i]);
+		assert_refused(&source, -EBADF, "descriptor");
+	}
+}
+
+static void a_passphrase_comes_by_descriptor(void **state)
+{
+	char number[12];
+	const struct key_source source = {.passphrase_fd = number};
+	struct keys *keys, *again = NULL;
+	int fd = pipe_with("correct horse\n", 14, number);
+
+	(void)state;
+	keys = created(&source);
+	assert_int_equal(close(fd), 0);
+	fd = pipe_with("correct horse", 13, number);
+	assert_int_equal(reopen(&source, &again, NULL), 0);
+	assert_int_equal(close(fd), 0);
+	assert_same_keys(keys, again);
+	keys_free(keys);
+	keys_free(again);
+}
+
+static void the_keyring_holds_terms_by_number(void **state)
+{
+	static const uint8_t bytes[ENVELOPE_KEY_BYTES] = {7};
+	struct keys *keys = created(&plain);
+
+	(void)state;
+	assert_int_equal(keys->term, 1);
+	assert_int_equal(keys_old_term(keys), 0);
+	assert_null(keys_term(keys, 0));
+	assert_null(keys_term(keys, 2));
+	assert_int_equal(keys_add_term(keys, 0, bytes), -TACIT_E_CORRUPT);
+	assert_int_equal(keys_add_term(keys, 1, bytes), -TACIT_E_CORRUPT);
+	assert_int_equal(keys_add_term(keys, 300, bytes), 0);
+	assert_int_equal(keys->term, 300);
+	assert_int_equal(keys_old_term(keys), 1);
+	assert_int_equal(keys_add_term(keys, 2, bytes), 0);
+	assert_int_equal(keys->term, 300);
+	assert_int_equal(keys_add_term(keys, 3, bytes), 0);
+	assert_int_equal(keys_add_term(keys, 4, bytes), -TACIT_E_CORRUPT); /* the ring is full */
+	keys_remove_term(keys, 1);
+	assert_null(keys_term(keys, 1));
+	keys_remove_term(keys, 300);
+	assert_int_equal(keys->term, 3);
+	assert_memory_equal(keys_term(keys, 3), bytes, sizeof(bytes));
+	keys_free(keys);
+}
+
 static void an_empty_or_missing_passphrase_is_refused(void **state)
 {
 	char path[128];
@@ -348,6 +502,11 @@ int main(void)
 	    TEST(a_seal_may_not_ask_for_all_memory),
 	    TEST(a_passphrase_opens_and_another_does_not),
 	    TEST(an_empty_or_missing_passphrase_is_refused),
+	    TEST(a_key_that_others_can_read_is_refused),
+	    TEST(systemd_credentials_may_show_a_groups_bits),
+	    TEST(a_key_comes_by_descriptor),
+	    TEST(a_passphrase_comes_by_descriptor),
+	    TEST(the_keyring_holds_terms_by_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
