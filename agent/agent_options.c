@@ -19,6 +19,8 @@
 	{"from-env", "NAME[,NAME]", "no server: from these variables (TACIT_FROM_ENV)"},           \
 	{"secret", "NAME[=FILE][,env=VAR][,mode=0400][,optional]",                                 \
 	    "this one only; repeatable (TACIT_SECRETS); default: all"},                            \
+	{"template", "SRC=DST",                                                                    \
+	    "write SRC as the file DST, ${secret:NAME} replaced; repeatable"},                     \
 	{"dir", "DIR", "where the files go, in memory (TACIT_DIR)"},                               \
 	{"user", "USER[:GROUP]", "when root: whose the files are, and who runs"},                  \
 	{"timeout", "TIME", "for everything until all is delivered; default: 30s"}
@@ -101,6 +103,11 @@ static int set_from_env(struct agent_options *options, const char *value, struct
 static int set_secret(struct agent_options *options, const char *value, struct fault *fault)
 {
 	return selection_add(&options->selection, value, fault);
+}
+
+static int set_template(struct agent_options *options, const char *value, struct fault *fault)
+{
+	return templates_add(&options->templates, value, fault);
 }
 
 static int set_dir(struct agent_options *options, const char *value, struct fault *fault)
@@ -246,6 +253,7 @@ static const struct {
     {"env-file", set_env_file},
     {"from-env", set_from_env},
     {"secret", set_secret},
+    {"template", set_template},
     {"dir", set_dir},
     {"user", set_user},
     {"timeout", set_timeout},
@@ -387,4 +395,5 @@ void agent_options_free(struct agent_options *options)
 	text_list_free(&options->from_env);
 	text_list_free(&options->keep);
 	selection_free(&options->selection);
+	templates_free(&options->templates);
 }

@@ -9,6 +9,7 @@
 #include "selection.h"
 #include "tacit/err.h"
 #include "tacit/options.h"
+#include "templates.h"
 #include "text_list.h"
 
 enum launch_mode {
@@ -32,6 +33,7 @@ struct agent_options {
 	const char *env_file; /* NULL: none */
 	struct text_list from_env;
 	struct selection selection;
+	struct templates templates;
 	const char *dir;  /* NULL: the default places */
 	const char *user; /* NULL: stay who we are */
 	enum launch_mode launch;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tacit/fd.h"
+#include "templates.h"
 
 struct claim {
 	char what[NAME_MAX_BYTES + 6]; /* the file or variable that is claimed */
@@ -25,7 +26,10 @@ static void claim_path_env(struct claim *claim, const struct bundle_item *item)
 
 static void claim_value_env(struct claim *claim, const struct bundle_item *item)
 {
-	name_value_env(item->env, claim->what);
+	if (item->rendered)
+		claim_path_env(claim, item);
+	else
+		name_value_env(item->env, claim->what);
 }
 
 /* Equal claims are put in the order of the secrets' names, so that the message never varies. */
@@ -56,8 +60,11 @@ static int claims_check(const struct bundle *bundle, const char *kind,
 	for (size_t i = 1; i < bundle->count; i++) {
 		if (strcmp(claims[i - 1].what, claims[i].what) != 0)
 			continue;
-		(void)snprintf(
-		    why, sizeof(why), "two secrets have the same %s, %s", kind, claims[i].what);
+		(void)snprintf(why, sizeof(why), "%s have the same %s, %s",
+		    templates_made(claims[i].name) || templates_made(claims[i - 1].name)
+		        ? "two files"
+		        : "two secrets",
+		    kind, claims[i].what);
 		return fault_set_why(fault, -TACIT_E_FILE_COLLISION, why, "%s and %s",
 		    claims[i - 1].name, claims[i].name);
 	}

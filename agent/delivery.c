@@ -39,6 +39,8 @@ static int values_get(const struct agent_options *options, struct source *source
 	if (r == 0)
 		r = selection_apply(&options->selection, &delivery->bundle, fault);
 	if (r == 0)
+		r = templates_apply(&options->templates, false, &delivery->bundle, fault);
+	if (r == 0)
 		r = collision_check(&delivery->bundle, options->env, fault);
 
 	return r;

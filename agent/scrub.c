@@ -66,6 +66,10 @@ static enum verdict verdict_of_item(
 	bool is_path = is_named(variable, item->env);
 	bool is_value;
 
+	/* It replaces no variable, and in every mode but `none` it is told where its file is. */
+	if (item->rendered)
+		return is_path && mode != ENV_NONE ? REPLACE : KEEP;
+
 	name_value_env(item->env, value_env);
 	is_value = is_named(variable, value_env);
 	if ((mode == ENV_FILE && is_path) || (mode == ENV_VALUE && is_value))
@@ -102,6 +106,8 @@ static bool holds_secret(const struct variable *variable, const struct bundle *b
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct secret *secret = bundle->items[i].value;
 
+		if (bundle->items[i].rendered)
+			continue;
 		if (secret_len(secret) >= SCRUB_MIN_BYTES &&
 		    secret_occurs_in(secret, variable->value, value_len))
 			return true;
@@ -131,7 +137,7 @@ static int string_check(
 {
 	const struct secret *value = item->value;
 
-	if (rules->mode != ENV_VALUE)
+	if (rules->mode != ENV_VALUE || item->rendered)
 		return 0;
 	if (secret_len(value) > 0 && memchr(secret_bytes(value), '\0', secret_len(value)))
 		return fault_set_why(fault, -TACIT_E_MALFORMED,
@@ -185,11 +191,11 @@ static int export_item(struct environment *environment, const struct scrub_rules
     const struct bundle_item *item)
 {
 	cleanup_secret struct secret *string = NULL;
+	bool is_value = rules->mode == ENV_VALUE && !item->rendered;
 	int r = secret_new(0, &string);
 
 	if (r == 0)
-		r = rules->mode == ENV_VALUE ? append_value(string, item)
-		                             : append_path(string, item, rules->dir);
+		r = is_value ? append_value(string, item) : append_path(string, item, rules->dir);
 	if (r == 0)
 		r = environment_add(environment, &string);
 

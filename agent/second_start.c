@@ -36,8 +36,9 @@ static int values_fill(const struct second_start *start, struct bundle *bundle, 
 
 	for (size_t i = 0; i < bundle->count; i++) {
 		struct bundle_item *item = &bundle->items[i];
-		int r = is_value_wanted ? value_read(start->dir->fd, item->file, &item->value)
-		                        : secret_new(0, &item->value);
+		int r = is_value_wanted && !item->rendered
+		            ? value_read(start->dir->fd, item->file, &item->value)
+		            : secret_new(0, &item->value);
 
 		if (r < 0)
 			return fault_set(fault, r, "%s/%s", start->dir->path, item->file);

@@ -57,6 +57,8 @@ int session_open(const struct command *command, int argc, char *argv[], struct s
 	signals_catch();
 	r = privilege_close_up(fault);
 	if (r == 0)
+		r = templates_load(&options->templates, fault);
+	if (r == 0)
 		r = session_source_open(ret_session, fault);
 	if (r == 0)
 		r = user_become(ret_session, fault);

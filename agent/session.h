@@ -20,7 +20,8 @@ struct session {
 };
 
 /*
- * Parses the options, closes the process up, opens the source as who we are, and becomes --user.
+ * Parses the options, closes the process up, reads the templates and opens the source as who we
+ * are, and becomes --user.
  * `ret_session` is to be freed in any case.
  */
 int session_open(const struct command *command, int argc, char *argv[], struct session *ret_session,

@@ -45,8 +45,9 @@ static void tell_gone(const struct watch *watch, const struct text_list *gone)
 			    item->name, item->file);
 		else
 			(void)fprintf(stderr,
-			    "%s: %s: deleted or no longer granted; its file is removed\n",
-			    AGENT_NAME, gone->texts[i]);
+			    "%s: %s: %sdeleted or no longer granted; its file is removed\n",
+			    AGENT_NAME, gone->texts[i],
+			    templates_made(gone->texts[i]) ? "a secret in it is " : "");
 	}
 }
 
@@ -95,6 +96,8 @@ static int renew(struct watch *watch, struct bundle *bundle, struct fault *fault
 	cleanup_text_list struct text_list gone = {0};
 	int r = selection_apply(&watch->options->selection, bundle, fault);
 
+	if (r == 0)
+		r = templates_apply(&watch->options->templates, true, bundle, fault);
 	if (r == 0)
 		r = collision_check(bundle, watch->options->env, fault);
 	if (r == 0)

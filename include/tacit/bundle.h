@@ -2,6 +2,7 @@
 #ifndef TACIT_BUNDLE_H
 #define TACIT_BUNDLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,6 +21,7 @@ struct bundle_item {
 	char env[NAME_MAX_BYTES + 6]; /* the variable that holds the path: DB_PASSWORD_FILE */
 	uint32_t version;             /* 0 where the source has no versions */
 	mode_t mode;                  /* 0400 or 0440 */
+	bool rendered;                /* no secret of its own, but a file that holds some */
 	struct secret *value;         /* owned */
 };
 

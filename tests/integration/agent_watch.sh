@@ -3,77 +3,8 @@
 # Renewing files while a command runs: `tacit-agent run --watch` against the real server.
 # shellcheck disable=SC2016 # what stands in quotes is for the shell under the agent
 script=$(realpath "${BASH_SOURCE[0]}")
-# shellcheck source=cli_common.sh
-. "$(dirname "${BASH_SOURCE[0]}")/cli_common.sh"
-tacit_agent=${tacit%/cli/tacit}/agent/tacit-agent
-probe=${cli_pty%/*}/agent_probe
-
-memory=$(TMPDIR=/dev/shm mktemp -d /dev/shm/tacit-XXXXXXXX) # where the files go
-at_exit rm -rf --one-file-system "$memory"
-
-# start OPTION... -- COMMAND...: the agent in the background; sets agent, watcher and command.
-start() {
-	rm -rf "$memory/files"
-	: >agent.out
-	env -u TACIT_IDENTITY "$tacit_agent" run --watch --dir "$memory/files" --identity web.pem "$@" >agent.out 2>agent.err &
-	agent=$!
-	at_exit end_agent "$agent"
-	wait_until 10 grep -q ready agent.out || failed "not started: $(<agent.err)"
-	wait_until 5 find_children || failed 'no watcher'
-}
-
-end_agent() {
-	stop_process "$1" 3
-	wait "$1" 2>/dev/null || true
-}
-
-find_children() {
-	local child
-	watcher='' command=''
-	for child in $(pgrep -P "$agent"); do
-		if [[ $(<"/proc/$child/comm") == tacit-watcher ]]; then watcher=$child; else command=$child; fi
-	done
-	[[ -n $watcher && -n $command ]]
-}
-
-# A server that a test starts has to live on after the test.
-server_port=
-server_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$server_port") 2>/dev/null; }
-server_silent() { ! server_answers; }
-server_goes() {
-	kill -TERM "$(<server.pid)"
-	wait_until 10 server_silent || failed 'the server stays'
-}
-server_comes() {
-	"$tacit_server" serve --dir "$work/store" --listen "127.0.0.1:$server_port" >server.log 2>server.err &
-	printf '%s\n' $! >server.pid
-	wait_until 10 server_answers || failed "no server: $(<server.err)"
-}
-server_end() { kill -TERM "$(<server.pid)"; }
-
-# put NAME VALUE
-put() { printf %s "$2" | "$tacit" put "$1" >/dev/null; }
-
-# file_is FILE VALUE
-file_is() { [[ -e $memory/files/$1 && $(<"$memory/files/$1") == "$2" ]]; }
-file_gone() { [[ ! -e $memory/files/$1 ]]; }
-
-# becomes FILE VALUE
-becomes() { wait_until 10 file_is "$1" "$2" || failed "$1 is not $2: $(<agent.err)"; }
-
-# said COUNT TEXT: on the agent's stderr.
-said() { (($(grep -cF -- "$2" agent.err) == $1)); }
-says() { wait_until "${3:-10}" said "$1" "$2" || failed "not said $1 times: $2: $(<agent.err)"; }
-
-# usage_error PATTERN OPTION...
-usage_error() {
-	local pattern=$1
-	shift
-	rm -f started
-	expect 125 "$tacit_agent" run "$@" -- touch started
-	grep -qE -- "$pattern" err || failed "does not say $pattern: $*"
-	[[ ! -e started && $(wc -l <err) == 1 ]] || failed "started, or not one line: $*"
-}
+# shellcheck source=watch_common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/watch_common.sh"
 
 test_wrong_usage() {
 	usage_error '--signal: only with --watch' --identity web.pem --signal HUP
@@ -405,13 +336,7 @@ test_a_rotation_takes_at_most_50_ms() {
 	((median_us <= 50000)) || failed "median $median_us us"
 }
 
-start_server
-server_port=${url##*:}
-printf '%s\n' "$server_pid" >server.pid
-at_exit server_end
-put web/password first
-"$tacit" client add web --out web.pem >/dev/null
-"$tacit" grant web 'web/*' >/dev/null
+start_server_for_web
 status=0
 run_tests "$script" || status=$?
 [[ ! -s figures ]] || sed 's/^/# /' figures
