@@ -140,6 +140,18 @@ size_t route_body_max(const char *method, const char *path)
 	return route ? route->body_max_bytes : JSON_BODY;
 }
 
+void route_each(void (*visit)(void *context, const char *method, const char *path), void *context)
+{
+	for (size_t i = 0; i < ROUTES_COUNT; i++) {
+		const struct route *route = &routes[i];
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "%s%s%s", route->prefix,
+		    route->name_kind == NAME_NONE ? "" : "{name}", route->suffix);
+		visit(context, route->method, path);
+	}
+}
+
 /* Cuts the name out of the path and decodes it. */
 static int name_from_path(const struct route *route, char *path, const char **ret_name)
 {

@@ -86,4 +86,10 @@ int route_handle(struct server *server, struct request *request, struct response
 /* The largest body that this request may have; judged before any of it is read. */
 size_t route_body_max(const char *method, const char *path);
 
+/*
+ * Visits every route, in the order of the table: its method, and its path with `{name}` for a name
+ * in it, such as `/v1/secrets/{name}/versions`. Both last as long as the call.
+ */
+void route_each(void (*visit)(void *context, const char *method, const char *path), void *context);
+
 #endif

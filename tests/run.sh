@@ -101,7 +101,7 @@ run_sanitize() {
 
 # What is measured against the clock is left to the sanitizers: valgrind is too slow for it. The
 # last ones are scripts.
-not_under_valgrind='^(tls|http_client|layers|manuals)$'
+not_under_valgrind='^(tls|http_client|layers|manuals|openapi)$'
 
 unit_test_names() { meson test -C "$build" --no-rebuild --list --suite unit 2>/dev/null | sed -n 's:.* / ::p'; }
 

@@ -8,7 +8,10 @@
 		gcc libc6-dev binutils pkg-config meson ninja-build
 		libsodium-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libsqlite3-dev libssl-dev
 	)
-	packages_test=(libcmocka-dev openssl curl jq procps file util-linux man-db mandoc)
+	packages_test=(
+		libcmocka-dev openssl curl jq procps file util-linux
+		man-db mandoc python3-yaml python3-jsonschema
+	)
 	packages_valgrind=(valgrind libc6-dbg)
 	packages_format=(clang-format)
 	packages_tidy=(clang-tidy)
