@@ -41,6 +41,7 @@ const struct option_row run_option_rows[] = {
 	{"env", "file|value|none", "export NAME_FILE, or NAME=value, or nothing; default: file"},
 	{"keep", "VAR", "let a variable through, whatever it holds; repeatable"},
 	{"require-hardened", NULL, "start nothing where a check of `doctor` fails"},
+	{"private", NULL, "on a laptop: files in a mount namespace that no other program is in"},
 	{"pristine", NULL, "inherit nothing but PATH, HOME, TERM, TZ and LANG"},
 	{NULL, NULL, NULL},
 };
@@ -200,6 +201,14 @@ static int set_pristine(struct agent_options *options, const char *value, struct
 	return 0;
 }
 
+static int set_private(struct agent_options *options, const char *value, struct fault *fault)
+{
+	(void)value;
+	(void)fault;
+	options->private = true;
+	return 0;
+}
+
 static int set_require_hardened(
     struct agent_options *options, const char *value, struct fault *fault)
 {
@@ -265,6 +274,7 @@ static const struct {
     {"env", set_env},
     {"keep", set_keep},
     {"pristine", set_pristine},
+    {"private", set_private},
     {"require-hardened", set_require_hardened},
     {"on-failure", set_on_failure},
 };
@@ -335,6 +345,8 @@ static int watch_check(const struct agent_options *options, struct fault *fault)
 	    {options->signal && options->restart, "--signal and --restart", "only one can be had"},
 	    {options->signal && !options->watch, "--signal", "only with --watch"},
 	    {options->restart && !options->watch, "--restart", "only with --watch"},
+	    {options->private && options->user, "--private and --user",
+	        "only one can be had: in a user namespace of its own there is no other user"},
 	    {options->watch && (options->env_file || options->from_env.count > 0), "--watch",
 	        "only a server can be watched, no .env file and no variables"},
 	};

@@ -40,6 +40,7 @@ struct agent_options {
 	enum env_mode env;
 	struct text_list keep;
 	bool pristine;
+	bool private; /* a mount namespace of the command's own */
 	bool require_hardened;
 	int64_t timeout_ms;
 	enum failure_mode on_failure;

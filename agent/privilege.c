@@ -244,8 +244,7 @@ static int capabilities_drop(void)
 	return capabilities_call(SYS_capset, data);
 }
 
-/* What the calls above claimed to have done is looked at, once: fail closed. */
-static int result_check(const struct user *user)
+static int no_capability_check(void)
 {
 	struct __user_cap_data_struct data[2] = {0};
 	int r = capabilities_call(SYS_capget, data);
@@ -255,6 +254,17 @@ static int result_check(const struct user *user)
 	for (int i = 0; i < 2; i++)
 		if (data[i].effective || data[i].permitted || data[i].inheritable)
 			return -EPERM;
+
+	return 0;
+}
+
+/* What the calls above claimed to have done is looked at, once: fail closed. */
+static int result_check(const struct user *user)
+{
+	int r = no_capability_check();
+
+	if (r < 0)
+		return r;
 	if (user_differs(user) || getgroups(0, NULL) > 1)
 		return -EPERM;
 
@@ -286,6 +296,18 @@ int privilege_become(const struct user *user, struct fault *fault)
 	return fault_set_why(fault, r,
 	    r == -EPERM ? "not allowed; it takes root with the capabilities SETUID and SETGID" : "",
 	    "--user %lu:%lu", (unsigned long)user->uid, (unsigned long)user->gid);
+}
+
+int privilege_give_up(struct fault *fault)
+{
+	int r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+
+	if (r == 0)
+		r = capabilities_drop();
+	if (r == 0)
+		r = no_capability_check();
+
+	return r < 0 ? fault_set(fault, r, "capabilities") : 0;
 }
 
 int privilege_close_up(struct fault *fault)

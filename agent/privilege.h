@@ -40,6 +40,12 @@ bool user_differs(const struct user *user);
  */
 int privilege_become(const struct user *user, struct fault *fault);
 
+/*
+ * Stays the user and gives up every capability, for good: with no_new_privs, under which a program
+ * with capabilities of its own still runs, without them.
+ */
+int privilege_give_up(struct fault *fault);
+
 /* Keeps this process and its command from leaving memory in core dumps or to a debugger. */
 int privilege_close_up(struct fault *fault);
 

@@ -366,6 +366,11 @@ static int path_normalise(const char *path, char ret_path[static PATH_MAX])
 	return 0;
 }
 
+int secrets_dir_path(const char *wished_path, char ret_path[static PATH_MAX])
+{
+	return path_normalise(wished_path ? wished_path : DEFAULT_PATH, ret_path);
+}
+
 /* Splits an absolute path at its last slash; the parent is opened. */
 static int parent_open(char *path, const char **ret_name, int *ret_fd)
 {
@@ -446,7 +451,7 @@ void secrets_dir_hand_over(const char *wished_path, uid_t uid, gid_t gid)
 	struct secrets_dir made = SECRETS_DIR_NONE;
 	struct stat st;
 	char path[PATH_MAX];
-	int r = path_normalise(wished_path ? wished_path : DEFAULT_PATH, path);
+	int r = secrets_dir_path(wished_path, path);
 
 	if (r == 0)
 		r = memory_dir_open(path, &fd);

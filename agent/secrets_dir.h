@@ -45,6 +45,9 @@ struct secrets_dir_wish {
 int secrets_dir_find(
     const struct secrets_dir_wish *wish, struct secrets_dir *ret_dir, struct fault *fault);
 
+/* The wished directory (NULL: /run/secrets) as an absolute path. -ENAMETOOLONG, -errno. */
+int secrets_dir_path(const char *wished_path, char ret_path[static PATH_MAX]);
+
 /*
  * For root, before it becomes another user: gives the wished directory (or /run/secrets) to that
  * user, making a wished one if need be, so that secrets_dir_find() can use it. It is no failure

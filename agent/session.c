@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "private.h"
 #include "secrets_dir.h"
 #include "signals.h"
 #include "tacit/deadline.h"
@@ -30,6 +31,23 @@ static int user_become(struct session *session, struct fault *fault)
 	return privilege_become(user, fault);
 }
 
+/* No other directory will do then, so what was the default becomes a wish. */
+static int private_begin(struct session *session, struct fault *fault)
+{
+	struct agent_options *options = &session->options;
+	int r;
+
+	if (!options->private)
+		return 0;
+
+	r = secrets_dir_path(options->dir, session->private_dir);
+	if (r < 0)
+		return fault_set(fault, r, "%s", options->dir);
+
+	options->dir = session->private_dir;
+	return private_enter(options->dir, fault);
+}
+
 /* A source that fails is no end where the command may start without it; all else is. */
 static int session_source_open(struct session *session, struct fault *fault)
 {
@@ -50,6 +68,8 @@ int session_open(const struct command *command, int argc, char *argv[], struct s
 
 	*ret_session = (struct session){0};
 	r = agent_options_parse(command, argc, argv, options, fault);
+	if (r == 0)
+		r = private_begin(ret_session, fault);
 	if (r < 0)
 		return r;
 

@@ -14,6 +14,8 @@
  *   search PID FILE     prints how often the content of FILE is found in the memory of PID
  *   reader FILE LENGTH  reads FILE in a loop until TERM comes: it must always be there, with LENGTH
  *                       bytes that are all the same; prints "ready", then how many contents it saw
+ *   listen PATH         listens on a socket for everybody, prints "ready" and waits
+ *   connect PATH        connects to one and prints "connected"
  *   pty STEP... -- COMMAND [ARG]...
  *                       runs COMMAND on a new terminal; a step is `expect:TEXT` or `send:TEXT`
  *                       (`^C` and the like are control characters, `^M` ends a line) or `pause:MS`;
@@ -31,6 +33,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -361,6 +366,37 @@ static int run_reader(char *argv[])
 	return 0;
 }
 
+/* A socket, and the address of `path` for it. */
+static int socket_for(const char *path, struct sockaddr_un *ret_address)
+{
+	ret_address->sun_family = AF_UNIX;
+	(void)snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "%s", path);
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static int run_listen(char *argv[])
+{
+	struct sockaddr_un address;
+	int fd = socket_for(argv[0], &address);
+
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0 ||
+	    chmod(argv[0], 0666) < 0)
+		return 1;
+
+	return run_hold(argv);
+}
+
+static int run_connect(char *argv[])
+{
+	struct sockaddr_un address;
+	int fd = socket_for(argv[0], &address);
+
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return 1;
+
+	return puts("connected") < 0 ? 1 : 0;
+}
+
 static const struct {
 	const char *name;
 	int arguments_min;
@@ -376,6 +412,8 @@ static const struct {
     {"limits", 0, run_limits},
     {"search", 2, run_search},
     {"reader", 2, run_reader},
+    {"listen", 1, run_listen},
+    {"connect", 1, run_connect},
     {"pty", 2, run_pty},
 };
 

@@ -9,7 +9,7 @@ tacit_agent=${tacit%/cli/tacit}/agent/tacit-agent
 probe=${cli_pty%/*}/agent_probe
 
 memory=$(TMPDIR=/dev/shm mktemp -d /dev/shm/tacit-XXXXXXXX) # where the files go
-at_exit rm -rf --one-file-system "$memory"
+at_exit remove_tree "$memory"
 
 # start OPTION... -- COMMAND...: the agent in the background; sets agent, watcher and command.
 start() {

@@ -59,9 +59,26 @@ stop_process() {
 	wait_until "${2:-10}" process_gone "$1" || kill -KILL "$1" 2>/dev/null || true
 }
 
+mounts_below() { awk -v path="$1/" 'index($5, path) == 1 { print $5 }' /proc/self/mountinfo | tac; }
+
+# Removes a directory, but never what is mounted below it: to --one-file-system a bind mount of the
+# same disk is no other file system. What cannot be unmounted first stays, and the directory too.
+remove_tree() {
+	local path point
+	path=$(realpath -- "$1") || return 0
+	while read -r point; do
+		umount -l -- "$point" || true
+	done < <(mounts_below "$path")
+	if [[ -n $(mounts_below "$path") ]]; then
+		warn "$path is left: something is mounted below it"
+		return 1
+	fi
+	rm -rf --one-file-system -- "$path"
+}
+
 # Sets the variable named by $1 to a new directory that goes when the script ends.
 make_temp_dir() {
 	local -n directory=$1
 	directory=$(mktemp -d "${TMPDIR:-/tmp}/tacit-XXXXXXXX")
-	at_exit rm -rf --one-file-system "$directory"
+	at_exit remove_tree "$directory"
 }
