@@ -38,27 +38,44 @@ void envelope_seal(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad,
 	    ciphertext, tag, NULL, plain, len, ad, ad_len, NULL, nonce, key);
 }
 
-int envelope_open(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad, size_t ad_len,
-    const void *sealed, size_t sealed_len, struct secret **ret_plain)
+int envelope_open_into(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad, size_t ad_len,
+    const void *sealed, size_t sealed_len, struct secret *plain)
 {
-	cleanup_secret struct secret *plain = NULL;
-	const uint8_t *nonce, *tag, *ciphertext;
+	const uint8_t *nonce = sealed;
+	const uint8_t *tag = nonce + NONCE_BYTES;
+	const uint8_t *ciphertext = tag + TAG_BYTES;
+	uint8_t *space;
 	size_t len;
 
+	secret_reset(plain);
 	if (sealed_len < ENVELOPE_OVERHEAD_BYTES)
 		return -TACIT_E_CORRUPT;
 
-	nonce = sealed;
-	tag = nonce + NONCE_BYTES;
-	ciphertext = tag + TAG_BYTES;
 	len = sealed_len - ENVELOPE_OVERHEAD_BYTES;
-	if (secret_new(len, &plain) < 0)
+	space = secret_space(plain, len);
+	if (!space)
 		return -ENOMEM;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
-	        secret_space(plain, len), NULL, ciphertext, len, tag, ad, ad_len, nonce, key) != 0)
+	        space, NULL, ciphertext, len, tag, ad, ad_len, nonce, key) != 0)
 		return -TACIT_E_CORRUPT;
 
 	secret_grew(plain, len);
+	return 0;
+}
+
+int envelope_open(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad, size_t ad_len,
+    const void *sealed, size_t sealed_len, struct secret **ret_plain)
+{
+	size_t room =
+	    sealed_len > ENVELOPE_OVERHEAD_BYTES ? sealed_len - ENVELOPE_OVERHEAD_BYTES : 0;
+	cleanup_secret struct secret *plain = NULL;
+	int r = secret_new(room, &plain);
+
+	if (r == 0)
+		r = envelope_open_into(key, ad, ad_len, sealed, sealed_len, plain);
+	if (r < 0)
+		return r;
+
 	*ret_plain = secret_take(&plain);
 	return 0;
 }

@@ -37,7 +37,7 @@ static int check(struct home *home, struct findings *ret_findings, struct fault 
 	int r = vault_check_store(home->server.vault, fault);
 
 	if (r == 0)
-		r = vault_check_set(home->server.vault, &ret_findings->rows, fault);
+		r = vault_check_set(home->server.vault, VAULT_WHOLE, &ret_findings->rows, fault);
 	if (r == 0)
 		r = secrets_check(home->server.secrets, &ret_findings->versions, fault);
 

@@ -259,7 +259,7 @@ static int audit_begin(struct home *home, struct audit_state *ret_audit, struct 
 static int home_begin_writing(struct home *home, struct audit_state *ret_audit, struct fault *fault)
 {
 	uint64_t rows;
-	int r = vault_check_set(home->server.vault, &rows, fault);
+	int r = vault_check_set(home->server.vault, VAULT_INDEX, &rows, fault);
 
 	if (r == 0)
 		r = authority_renew(home->server.authority, fault);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vault.h"
+#include "vault_private.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -10,22 +10,6 @@
 #include "tacit/codec.h"
 
 #define NAME_HASH_BYTES 16
-#define SET_HASH_BYTES  32
-
-/*
- * As much of a row as goes into the set hash. The nonces and tags stand within it, and they commit
- * to the rest: a record has 40 bytes of them, a version 124 (see version_row.h).
- */
-#define ROW_COMMITMENT_BYTES 128
-
-struct vault {
-	struct store *store;
-	struct keys *keys;
-	uint64_t revision;
-	uint8_t set_hash[SET_HASH_BYTES];
-	struct row_key head_key;
-	struct secret *sealed_head; /* as it stands in the store */
-};
 
 static void row_key_for(
     const struct keys *keys, enum record_kind kind, const char *name, struct row_key *ret_key)
@@ -56,24 +40,15 @@ void vault_version_key(
 }
 
 /* Which store, which row, and under which of its keys. */
-static int record_associate(
-    const struct vault *vault, const struct row_key *key, struct secret **ret_ad)
+static int record_associate(const struct vault *vault, const struct row_key *key, struct secret *ad)
 {
-	cleanup_secret struct secret *ad = NULL;
-	struct encoder encoder;
+	struct encoder encoder = {.out = ad};
 
-	if (secret_new(64, &ad) < 0)
-		return -ENOMEM;
-
-	encoder = (struct encoder){.out = ad};
+	secret_reset(ad);
 	encode_text(&encoder, "tacit/record/1");
 	encode_bytes(&encoder, vault->keys->store_id, STORE_ID_BYTES);
 	encode_bytes(&encoder, key->bytes, key->len);
-	if (encode_end(&encoder) < 0)
-		return -ENOMEM;
-
-	*ret_ad = secret_take(&ad);
-	return 0;
+	return encode_end(&encoder);
 }
 
 /* The keyring is sealed under a key of its own; everything else that is no value, under another. */
@@ -89,7 +64,8 @@ static int record_seal(const struct vault *vault, const struct row_key *key,
 	cleanup_secret struct secret *sealed = NULL;
 	size_t len = secret_len(record) + ENVELOPE_OVERHEAD_BYTES;
 
-	if (record_associate(vault, key, &ad) < 0 || secret_new(len, &sealed) < 0)
+	if (secret_new(64, &ad) < 0 || record_associate(vault, key, ad) < 0 ||
+	    secret_new(len, &sealed) < 0)
 		return -ENOMEM;
 
 	envelope_seal(record_key(vault, key), secret_bytes(ad), secret_len(ad),
@@ -99,19 +75,40 @@ static int record_seal(const struct vault *vault, const struct row_key *key,
 	return 0;
 }
 
+int record_open_into(const struct vault *vault, const struct row_key *key, const uint8_t *bytes,
+    size_t len, struct secret *ad, struct secret *record)
+{
+	if (record_associate(vault, key, ad) < 0)
+		return -ENOMEM;
+
+	return envelope_open_into(
+	    record_key(vault, key), secret_bytes(ad), secret_len(ad), bytes, len, record);
+}
+
 static int record_open(const struct vault *vault, const struct row_key *key, const uint8_t *bytes,
     size_t len, struct secret **ret_record)
 {
 	cleanup_secret struct secret *ad = NULL;
+	cleanup_secret struct secret *record = NULL;
+	int r = secret_new(64, &ad);
 
-	if (record_associate(vault, key, &ad) < 0)
-		return -ENOMEM;
+	if (r == 0)
+		r = secret_new(len, &record);
+	if (r == 0)
+		r = record_open_into(vault, key, bytes, len, ad, record);
+	if (r < 0)
+		return r;
 
-	return envelope_open(
-	    record_key(vault, key), secret_bytes(ad), secret_len(ad), bytes, len, ret_record);
+	*ret_record = secret_take(&record);
+	return 0;
 }
 
-static void set_hash_toggle(const struct keys *keys, uint8_t set_hash[static SET_HASH_BYTES],
+enum row_set_kind row_set_of(const uint8_t *key, size_t key_len)
+{
+	return key_len > 0 && key[0] == RECORD_VERSION ? ROW_SET_VERSIONS : ROW_SET_INDEX;
+}
+
+void set_hash_toggle(const struct keys *keys, uint8_t set_hash[static SET_HASH_BYTES],
     const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
 	crypto_generichash_state state;
@@ -131,17 +128,18 @@ static void set_hash_toggle(const struct keys *keys, uint8_t set_hash[static SET
 }
 
 static int head_seal(const struct vault *vault, uint64_t revision,
-    const uint8_t set_hash[static SET_HASH_BYTES], struct secret **ret_sealed)
+    const struct set_hashes *set_hashes, struct secret **ret_sealed)
 {
 	cleanup_secret struct secret *head = NULL;
 	struct encoder encoder;
 
-	if (secret_new(64, &head) < 0)
+	if (secret_new(128, &head) < 0)
 		return -ENOMEM;
 
 	encoder = (struct encoder){.out = head};
 	encode_u64(&encoder, revision);
-	encode_bytes(&encoder, set_hash, SET_HASH_BYTES);
+	for (size_t i = 0; i < ROW_SETS; i++)
+		encode_bytes(&encoder, set_hashes->of[i], SET_HASH_BYTES);
 	if (encode_end(&encoder) < 0)
 		return -ENOMEM;
 
@@ -152,14 +150,19 @@ static int head_parse(struct vault *vault, const struct secret *head)
 {
 	struct decoder decoder = {.at = secret_bytes(head), .left = secret_len(head)};
 	uint64_t revision = decode_u64(&decoder);
-	size_t len;
-	const uint8_t *set_hash = decode_bytes(&decoder, &len);
 
-	if (decode_end(&decoder) < 0 || len != SET_HASH_BYTES)
+	for (size_t i = 0; i < ROW_SETS; i++) {
+		size_t len;
+		const uint8_t *set_hash = decode_bytes(&decoder, &len);
+
+		if (!set_hash || len != SET_HASH_BYTES)
+			return -TACIT_E_CORRUPT;
+		memcpy(vault->set_hashes.of[i], set_hash, SET_HASH_BYTES);
+	}
+	if (decode_end(&decoder) < 0)
 		return -TACIT_E_CORRUPT;
 
 	vault->revision = revision;
-	memcpy(vault->set_hash, set_hash, SET_HASH_BYTES);
 	return 0;
 }
 
@@ -328,58 +331,6 @@ int vault_get(struct vault *vault, const struct row_key *key, struct secret **re
 	return record_open(vault, key, value.bytes, value.len, ret_record);
 }
 
-struct raw_walk {
-	int (*visit)(void *context, const struct row_key *key, const uint8_t *bytes, size_t len);
-	void *context;
-};
-
-static int raw_step(
-    void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
-{
-	const struct raw_walk *walk = context;
-	struct row_key row = {.len = key_len};
-
-	if (key_len > ROW_KEY_MAX_BYTES)
-		return -TACIT_E_CORRUPT;
-
-	memcpy(row.bytes, key, key_len);
-	return walk->visit(walk->context, &row, value, value_len);
-}
-
-int vault_each_raw(struct vault *vault, enum record_kind kind,
-    int (*visit)(void *context, const struct row_key *key, const uint8_t *bytes, size_t len),
-    void *context)
-{
-	struct raw_walk walk = {.visit = visit, .context = context};
-	uint8_t prefix = (uint8_t)kind;
-
-	return store_range(vault->store, &prefix, 1, INT32_MAX, raw_step, &walk);
-}
-
-struct record_walk {
-	struct vault *vault;
-	int (*visit)(void *context, const struct row_key *key, const struct secret *record);
-	void *context;
-};
-
-static int record_step(void *context, const struct row_key *key, const uint8_t *bytes, size_t len)
-{
-	const struct record_walk *walk = context;
-	cleanup_secret struct secret *record = NULL;
-	int r = record_open(walk->vault, key, bytes, len, &record);
-
-	return r < 0 ? r : walk->visit(walk->context, key, record);
-}
-
-int vault_each(struct vault *vault, enum record_kind kind,
-    int (*visit)(void *context, const struct row_key *key, const struct secret *record),
-    void *context)
-{
-	struct record_walk walk = {.vault = vault, .visit = visit, .context = context};
-
-	return vault_each_raw(vault, kind, record_step, &walk);
-}
-
 /* Takes the row as it stands out of the set hash. */
 static int set_hash_forget(
     struct vault *vault, const struct row_key *key, uint8_t set_hash[static SET_HASH_BYTES])
@@ -403,7 +354,7 @@ struct commit {
 	struct store_op ops[CHANGES_MAX + 2];
 	struct secret *sealed[CHANGES_MAX];
 	struct secret *head;
-	uint8_t set_hash[SET_HASH_BYTES];
+	struct set_hashes set_hashes;
 };
 
 static void commit_free(struct commit *commit)
@@ -417,7 +368,8 @@ static int commit_add(
     struct vault *vault, struct commit *commit, size_t index, const struct vault_change *change)
 {
 	const struct secret *row = change->raw;
-	int r = set_hash_forget(vault, &change->key, commit->set_hash);
+	uint8_t *set_hash = commit->set_hashes.of[row_set_of(change->key.bytes, change->key.len)];
+	int r = set_hash_forget(vault, &change->key, set_hash);
 
 	if (r == 0 && change->record) {
 		r = record_seal(vault, &change->key, change->record, &commit->sealed[index]);
@@ -434,7 +386,7 @@ static int commit_add(
 	    .value_len = row ? secret_len(row) : 0,
 	};
 	if (row)
-		set_hash_toggle(vault->keys, commit->set_hash, change->key.bytes, change->key.len,
+		set_hash_toggle(vault->keys, set_hash, change->key.bytes, change->key.len,
 		    secret_bytes(row), secret_len(row));
 	return 0;
 }
@@ -443,7 +395,7 @@ static int commit_add(
 static int commit_head(struct vault *vault, struct commit *commit, size_t count)
 {
 	const struct secret *old = vault->sealed_head;
-	int r = head_seal(vault, vault->revision + 1, commit->set_hash, &commit->head);
+	int r = head_seal(vault, vault->revision + 1, &commit->set_hashes, &commit->head);
 
 	if (r < 0)
 		return r;
@@ -470,7 +422,7 @@ static int commit_run(
 {
 	int r = 0;
 
-	memcpy(commit->set_hash, vault->set_hash, SET_HASH_BYTES);
+	commit->set_hashes = vault->set_hashes;
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = commit_add(vault, commit, i, &changes[i]);
 	if (r == 0)
@@ -481,7 +433,8 @@ static int commit_run(
 		return r == -TACIT_E_CONFLICT ? -TACIT_E_CORRUPT : r;
 
 	vault->revision++;
-	memcpy(vault->set_hash, commit->set_hash, SET_HASH_BYTES);
+	vault->set_hashes = commit->set_hashes;
+	memset(vault->seen, 0, sizeof(vault->seen));
 	secret_free(vault->sealed_head);
 	vault->sealed_head = secret_take(&commit->head);
 	return 0;
@@ -504,27 +457,6 @@ int vault_commit(struct vault *vault, const struct vault_change changes[], size_
 	return r;
 }
 
-struct set_walk {
-	const struct vault *vault;
-	uint8_t set_hash[SET_HASH_BYTES];
-	uint64_t rows;
-};
-
-static int set_step(
-    void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
-{
-	struct set_walk *walk = context;
-	const struct row_key *head = &walk->vault->head_key;
-
-	/* The one head, and not just any row that says it is one. */
-	if (key_len == head->len && memcmp(key, head->bytes, key_len) == 0)
-		return 0;
-
-	set_hash_toggle(walk->vault->keys, walk->set_hash, key, key_len, value, value_len);
-	walk->rows++;
-	return 0;
-}
-
 void vault_scrub(struct vault *vault)
 {
 	store_scrub(vault->store);
@@ -533,19 +465,4 @@ void vault_scrub(struct vault *vault)
 int vault_check_store(struct vault *vault, struct fault *fault)
 {
 	return store_check(vault->store, fault);
-}
-
-int vault_check_set(struct vault *vault, uint64_t *ret_rows, struct fault *fault)
-{
-	struct set_walk walk = {.vault = vault};
-	int r = store_range(vault->store, NULL, 0, ROW_COMMITMENT_BYTES, set_step, &walk);
-
-	if (r < 0)
-		return fault_set(fault, r, "records");
-	if (sodium_memcmp(walk.set_hash, vault->set_hash, SET_HASH_BYTES) != 0)
-		return fault_set_why(fault, -TACIT_E_CORRUPT,
-		    "rows were altered, added, removed or rolled back", "set of records");
-
-	*ret_rows = walk.rows;
-	return 0;
 }

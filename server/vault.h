@@ -15,10 +15,11 @@
  * version]`, so that the database tells no names; the key is the record's associated data, so that
  * rows cannot be swapped.
  *
- * The head record holds the revision (which counts commits) and the set hash: the XOR over all
- * other rows of BLAKE2b-256 under the set key. It is kept up in each transaction, so that a row
- * that was removed, added or rolled back behind our back is found (Bellare and Micciancio, "A New
- * Paradigm for Collision-free Hashing", 1997, the XHASH family; keyed here).
+ * The head record holds the revision (which counts commits) and two set hashes, one over the rows
+ * of versions and one over all others: the XOR of BLAKE2b-256 of each row under the set key. They
+ * are kept up in each transaction, so that a row that was removed, added or rolled back behind our
+ * back is found (Bellare and Micciancio, "A New Paradigm for Collision-free Hashing", 1997, the
+ * XHASH family; keyed here).
  */
 struct vault;
 
@@ -63,7 +64,10 @@ int vault_get(struct vault *vault, const struct row_key *key, struct secret **re
 /* The bytes of a row as they are stored: for versions, which have a form of their own. */
 int vault_get_raw(struct vault *vault, const struct row_key *key, struct store_value *ret_value);
 
-/* Opens every record of one kind in turn; a `visit` that returns other than 0 ends it. */
+/*
+ * Opens every record of one kind in turn; a `visit` that returns other than 0 ends it. Where there
+ * are many, a thread of its own opens and visits them while this one goes on reading.
+ */
 int vault_each(struct vault *vault, enum record_kind kind,
     int (*visit)(void *context, const struct row_key *key, const struct secret *record),
     void *context);
@@ -91,10 +95,17 @@ void vault_scrub(struct vault *vault);
 /* The storage engine's own check of its file. -TACIT_E_STORE_CORRUPT. */
 int vault_check_store(struct vault *vault, struct fault *fault);
 
+enum vault_scope {
+	VAULT_INDEX, /* what decides: all rows but the versions. What was walked is not read again
+	              */
+	VAULT_WHOLE,
+};
+
 /*
- * Recomputes the set hash from all rows. -TACIT_E_CORRUPT when rows were altered, added, removed
+ * Recomputes set hashes from the rows. -TACIT_E_CORRUPT when rows were altered, added, removed
  * or rolled back; *ret_rows is how many there are.
  */
-int vault_check_set(struct vault *vault, uint64_t *ret_rows, struct fault *fault);
+int vault_check_set(
+    struct vault *vault, enum vault_scope scope, uint64_t *ret_rows, struct fault *fault);
 
 #endif

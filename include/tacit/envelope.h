@@ -37,6 +37,10 @@ void envelope_seal(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad,
 int envelope_open(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad, size_t ad_len,
     const void *sealed, size_t sealed_len, struct secret **ret_plain);
 
+/* The same into a secret that is there already; what it held is wiped. */
+int envelope_open_into(const uint8_t key[static ENVELOPE_KEY_BYTES], const void *ad, size_t ad_len,
+    const void *sealed, size_t sealed_len, struct secret *plain);
+
 /*
  * Derives subkey number `id` for the purpose `context` (8 characters) from `key`: BLAKE2b with
  * salt and personalisation, libsodium's crypto_kdf.

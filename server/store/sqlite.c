@@ -373,24 +373,28 @@ int store_range(struct store *store, const uint8_t *prefix, size_t prefix_len,
         void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len),
     void *context)
 {
-	static const char sql[] = "SELECT key, substr(value,1,?3), length(value) FROM records"
-	                          " WHERE key>=?1 AND (?2 IS NULL OR key<?2) ORDER BY key";
+	/* The end has to be a term of its own, or SQLite walks on through all that follows. */
+#define RANGE_FROM "SELECT key, substr(value,1,?2), length(value) FROM records WHERE key>=?1"
+	static const char to_end[] = RANGE_FROM " ORDER BY key";
+	static const char to_key[] = RANGE_FROM " AND key<?3 ORDER BY key";
 	uint8_t end[PREFIX_MAX_BYTES];
 	size_t end_len;
+	bool ends;
 	sqlite3_stmt *statement = NULL;
 	int r;
 
 	if (prefix_len > PREFIX_MAX_BYTES)
 		return -EINVAL;
-	r = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+	ends = prefix_end(prefix, prefix_len, end, &end_len);
+	r = sqlite3_prepare_v2(store->db, ends ? to_key : to_end, -1, &statement, NULL);
 	if (r != SQLITE_OK)
 		return error_from(r);
 
 	(void)sqlite3_bind_blob(
 	    statement, 1, prefix_len ? (const void *)prefix : "", (int)prefix_len, SQLITE_STATIC);
-	if (prefix_end(prefix, prefix_len, end, &end_len))
-		(void)sqlite3_bind_blob(statement, 2, end, (int)end_len, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)value_max_bytes);
+	(void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)value_max_bytes);
+	if (ends)
+		(void)sqlite3_bind_blob(statement, 3, end, (int)end_len, SQLITE_STATIC);
 	r = range_walk(statement, visit, context);
 	(void)sqlite3_finalize(statement);
 	return r;

@@ -96,7 +96,7 @@ int fixture_check(struct fixture *fixture, struct fault *fault)
 
 	r = vault_check_store(fixture->home.server.vault, fault);
 	if (r == 0)
-		r = vault_check_set(fixture->home.server.vault, &count, fault);
+		r = vault_check_set(fixture->home.server.vault, VAULT_WHOLE, &count, fault);
 	if (r == 0)
 		r = secrets_check(fixture->home.server.secrets, &count, fault);
 	if (r == 0)

@@ -71,12 +71,24 @@ static bool serve_starts(void)
 	return starts;
 }
 
-static void assert_found_everywhere(const char *what)
+/*
+ * `check` reads everything. `serve` leaves the versions to whoever reads one: it authenticates by
+ * itself then, and which of them there are is said by rows that serve has looked at.
+ */
+static bool is_version(const struct raw_row *row)
 {
+	return row->key[0] == RECORD_VERSION;
+}
+
+/* `row`, and `other` if it is not NULL, are what was put, changed or removed. */
+static void assert_found(const char *what, const struct raw_row *row, const struct raw_row *other)
+{
+	bool only_versions = is_version(row) && (!other || is_version(other));
+
 	if (check_passes())
-		fail_msg("check passes: %s", what);
-	if (serve_starts())
-		fail_msg("serve starts: %s", what);
+		fail_msg("check passes: %s, kind %c", what, row->key[0]);
+	if (!only_versions && serve_starts())
+		fail_msg("serve starts: %s, kind %c", what, row->key[0]);
 }
 
 static void an_untouched_store_is_whole(void **state)
@@ -107,19 +119,13 @@ static void the_database_tells_nothing(void **state)
 	assert_true(files_hold(&fixture, "records", 7));
 }
 
-/* The body of a value is opened when it is read, which `check` does with each; serve need not. */
-static bool in_body_of_value(const struct raw_row *row, size_t byte)
-{
-	return row->key[0] == RECORD_VERSION && byte >= 124;
-}
-
 static void flip(const struct raw_row *row, size_t byte, unsigned bit)
 {
 	row->value[byte] ^= (uint8_t)(1U << bit);
 	raw_row_put(store_path, row);
 	if (check_passes())
 		fail_msg("check passes: row of kind %c, byte %zu, bit %u", row->key[0], byte, bit);
-	if (!in_body_of_value(row, byte) && serve_starts())
+	if (!is_version(row) && serve_starts())
 		fail_msg("serve starts: row of kind %c, byte %zu, bit %u", row->key[0], byte, bit);
 	row->value[byte] ^= (uint8_t)(1U << bit);
 }
@@ -158,7 +164,7 @@ static void a_flipped_bit_of_a_key_is_found(void **state)
 			moved.key[byte] ^= (uint8_t)(1U << (byte % 8));
 			raw_row_delete(store_path, &rows.items[i]);
 			raw_row_put(store_path, &moved);
-			assert_found_everywhere("a row under another key");
+			assert_found("a row under another key", &rows.items[i], &moved);
 			raw_row_delete(store_path, &moved);
 			raw_row_put(store_path, &rows.items[i]);
 		}
@@ -183,12 +189,12 @@ static void a_shortened_or_lengthened_row_is_found(void **state)
 				continue;
 			row->value_len = lengths[j];
 			raw_row_put(store_path, row);
-			assert_found_everywhere("a shortened row");
+			assert_found("a shortened row", row, NULL);
 		}
 		row->value[len] = 0; /* there is room for one: see raw_row_take() */
 		row->value_len = len + 1;
 		raw_row_put(store_path, row);
-		assert_found_everywhere("a lengthened row");
+		assert_found("a lengthened row", row, NULL);
 		row->value_len = len;
 		raw_row_put(store_path, row);
 	}
@@ -212,7 +218,7 @@ static void two_swapped_rows_are_found(void **state)
 			right.value_len = rows.items[i].value_len;
 			raw_row_put(store_path, &left);
 			raw_row_put(store_path, &right);
-			assert_found_everywhere("two rows with each other's content");
+			assert_found("two rows with each other's content", &left, &right);
 			raw_row_put(store_path, &rows.items[i]);
 			raw_row_put(store_path, &rows.items[j]);
 		}
@@ -229,7 +235,7 @@ static void a_removed_row_is_found(void **state)
 	raw_rows_read(store_path, &rows);
 	for (size_t i = 0; i < rows.count; i++) {
 		raw_row_delete(store_path, &rows.items[i]);
-		assert_found_everywhere("a row is missing");
+		assert_found("a row is missing", &rows.items[i], NULL);
 		raw_row_put(store_path, &rows.items[i]);
 	}
 	assert_true(check_passes());
@@ -249,7 +255,7 @@ static void a_duplicated_row_is_found(void **state)
 		for (int kind = 0; kind < 2; kind++) {
 			copy.key[kind ? 0 : copy.key_len - 1] ^= 0x15;
 			raw_row_put(store_path, &copy);
-			assert_found_everywhere("a row is there twice");
+			assert_found("a row is there twice", &copy, NULL);
 			raw_row_delete(store_path, &copy);
 			copy = rows.items[i];
 		}
@@ -282,7 +288,7 @@ static void assert_rollback_found(enum record_kind kind, void (*change)(struct s
 			        memcmp(now->value, old->value, old->value_len) == 0))
 				continue;
 			raw_row_put(store_path, old);
-			assert_found_everywhere("a row from before");
+			assert_found("a row from before", old, NULL);
 			raw_row_put(store_path, now);
 			rolled_back++;
 		}
@@ -340,7 +346,7 @@ static void a_row_from_another_store_is_found(void **state)
 	raw_rows_read(other_path, &rows);
 	for (size_t i = 0; i < rows.count; i++) {
 		raw_row_put(store_path, &rows.items[i]);
-		assert_found_everywhere("a row of another store");
+		assert_found("a row of another store", &rows.items[i], NULL);
 		raw_row_delete(store_path, &rows.items[i]);
 	}
 	raw_rows_free(&rows);
@@ -449,6 +455,100 @@ static void each_visits_one_kind(void **state)
 	assert_int_equal(count, 2); /* admin, frontend */
 }
 
+/* Enough records of kind Q, which is nobody's, that reading and opening them are two threads'. */
+#define MANY       320
+#define MANY_BYTES 8192
+
+static void many_put(struct vault *vault)
+{
+	struct vault_change changes[32];
+	cleanup_secret struct secret *record = NULL;
+	char name[16];
+
+	assert_int_equal(secret_new(MANY_BYTES, &record), 0);
+	assert_non_null(secret_space(record, MANY_BYTES));
+	secret_grew(record, MANY_BYTES);
+	for (size_t i = 0; i < MANY; i++) {
+		struct vault_change *change = &changes[i % COUNT(changes)];
+
+		*change = (struct vault_change){.record = record};
+		(void)snprintf(name, sizeof(name), "%zu", i);
+		vault_row_key(vault, (enum record_kind)'Q', name, &change->key);
+		if ((i + 1) % COUNT(changes) == 0)
+			assert_int_equal(vault_commit(vault, changes, COUNT(changes)), 0);
+	}
+}
+
+struct many {
+	size_t visited;
+	size_t end_at; /* 0: goes on to the end */
+	struct row_key last;
+};
+
+static int many_visit(void *context, const struct row_key *key, const struct secret *record)
+{
+	struct many *many = context;
+
+	if (secret_len(record) != MANY_BYTES ||
+	    (many->visited > 0 && memcmp(key->bytes, many->last.bytes, key->len) <= 0))
+		return -EBADMSG;
+
+	many->last = *key;
+	return ++many->visited == many->end_at ? 7 : 0;
+}
+
+static int many_walk(struct many *many)
+{
+	return vault_each(fixture.home.server.vault, (enum record_kind)'Q', many_visit, many);
+}
+
+static void many_records_are_visited_in_order_and_none_after_the_end(void **state)
+{
+	struct many all = {0};
+
+	(void)state;
+	fixture_open(&fixture);
+	many_put(fixture.home.server.vault);
+	assert_int_equal(many_walk(&all), 0);
+	assert_int_equal(all.visited, MANY);
+	for (size_t i = 1; i <= MANY; i += 53) {
+		struct many some = {.end_at = i};
+
+		assert_int_equal(many_walk(&some), 7);
+		assert_int_equal(some.visited, i);
+	}
+	fixture_close(&fixture);
+}
+
+static void one_altered_record_of_many_is_found(void **state)
+{
+	struct raw_rows rows;
+	size_t altered = 0;
+
+	(void)state;
+	fixture_open(&fixture);
+	many_put(fixture.home.server.vault);
+	fixture_close(&fixture);
+	raw_rows_read(store_path, &rows);
+	for (size_t i = 0; i < rows.count; i++) {
+		struct many all = {0};
+
+		if (rows.items[i].key[0] != 'Q' || i % 80 != 0)
+			continue;
+		altered++;
+		rows.items[i].value[MANY_BYTES / 2] ^= 1;
+		raw_row_put(store_path, &rows.items[i]);
+		assert_int_equal(fixture_try_open(&fixture, HOME_CHECK, NULL), 0);
+		assert_int_equal(many_walk(&all), -TACIT_E_CORRUPT);
+		assert_in_range(all.visited, 0, MANY - 1);
+		fixture_close(&fixture);
+		rows.items[i].value[MANY_BYTES / 2] ^= 1;
+		raw_row_put(store_path, &rows.items[i]);
+	}
+	assert_in_range(altered, 3, 5);
+	raw_rows_free(&rows);
+}
+
 /* Bytes of the file that belong to no row: anything may come of it but a crash or a lie. */
 static void a_damaged_file_never_gives_wrong_values(void **state)
 {
@@ -499,6 +599,8 @@ int main(void)
 	    TEST(a_head_that_changed_under_us_stops_commits),
 	    TEST(the_revision_counts_commits),
 	    TEST(each_visits_one_kind),
+	    TEST(many_records_are_visited_in_order_and_none_after_the_end),
+	    TEST(one_altered_record_of_many_is_found),
 	    TEST(a_damaged_file_never_gives_wrong_values),
 	};
 

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vault_private.h"
+
+static int row_key_from(const uint8_t *bytes, size_t len, struct row_key *ret_key)
+{
+	if (len > ROW_KEY_MAX_BYTES)
+		return -TACIT_E_CORRUPT;
+
+	ret_key->len = len;
+	memcpy(ret_key->bytes, bytes, len);
+	return 0;
+}
+
+static void row_set_add(struct row_set *set, const struct keys *keys, const uint8_t *key,
+    size_t key_len, const uint8_t *value, size_t value_len)
+{
+	set_hash_toggle(keys, set->hash, key, key_len, value, value_len);
+	set->rows++;
+}
+
+static void row_set_join(struct row_set *set, const struct row_set *other)
+{
+	for (size_t i = 0; i < SET_HASH_BYTES; i++)
+		set->hash[i] ^= other->hash[i];
+	set->rows += other->rows;
+}
+
+/* --- raw rows --------------------------------------------------------------------------------- */
+
+struct raw_walk {
+	int (*visit)(void *context, const struct row_key *key, const uint8_t *bytes, size_t len);
+	void *context;
+};
+
+static int raw_step(
+    void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+	const struct raw_walk *walk = context;
+	struct row_key row;
+	int r = row_key_from(key, key_len, &row);
+
+	return r < 0 ? r : walk->visit(walk->context, &row, value, value_len);
+}
+
+int vault_each_raw(struct vault *vault, enum record_kind kind,
+    int (*visit)(void *context, const struct row_key *key, const uint8_t *bytes, size_t len),
+    void *context)
+{
+	struct raw_walk walk = {.visit = visit, .context = context};
+	uint8_t prefix = (uint8_t)kind;
+
+	return store_range(vault->store, &prefix, 1, INT32_MAX, raw_step, &walk);
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+/* Rows on their way from the one who reads to the one who opens: key, length, sealed bytes. */
+#define BATCH_BYTES ((size_t)1 << 20)
+
+struct batch {
+	uint8_t *bytes;
+	size_t len;
+	size_t room;
+};
+
+struct batch_row {
+	struct row_key key;
+	size_t len;
+};
+
+static int batch_add(struct batch *batch, const struct batch_row *row, const uint8_t *bytes)
+{
+	size_t need = batch->len + sizeof(*row) + row->len;
+
+	if (need > batch->room) {
+		size_t room = need > BATCH_BYTES ? need : BATCH_BYTES;
+		uint8_t *larger = realloc(batch->bytes, room);
+
+		if (!larger)
+			return -ENOMEM;
+		batch->bytes = larger;
+		batch->room = room;
+	}
+
+	memcpy(batch->bytes + batch->len, row, sizeof(*row));
+	memcpy(batch->bytes + batch->len + sizeof(*row), bytes, row->len);
+	batch->len = need;
+	return 0;
+}
+
+struct record_walk {
+	struct vault *vault;
+	int (*visit)(void *context, const struct row_key *key, const struct secret *record);
+	void *context;
+	struct row_set seen;
+
+	struct batch filling; /* the reader's */
+	struct batch opening; /* the opener's while `busy` */
+	struct secret *ad;
+	struct secret *record;
+
+	/* The opener's thread, once there was more than one batch. */
+	bool threaded;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	bool busy;
+	bool ended;
+	int result; /* of the opener: other than 0 ends the walk */
+};
+
+static int batch_open(struct record_walk *walk, const struct batch *batch)
+{
+	struct batch_row row;
+
+	for (size_t at = 0; at < batch->len; at += sizeof(row) + row.len) {
+		int r;
+
+		memcpy(&row, batch->bytes + at, sizeof(row));
+		r = record_open_into(walk->vault, &row.key, batch->bytes + at + sizeof(row),
+		    row.len, walk->ad, walk->record);
+		if (r == 0)
+			r = walk->visit(walk->context, &row.key, walk->record);
+		if (r != 0)
+			return r;
+	}
+
+	return 0;
+}
+
+static void *opener_run(void *context)
+{
+	struct record_walk *walk = context;
+
+	(void)pthread_mutex_lock(&walk->mutex);
+	for (;;) {
+		int r;
+
+		while (!walk->busy && !walk->ended)
+			(void)pthread_cond_wait(&walk->changed, &walk->mutex);
+		if (!walk->busy)
+			break;
+
+		(void)pthread_mutex_unlock(&walk->mutex);
+		r = walk->result ? walk->result : batch_open(walk, &walk->opening);
+		(void)pthread_mutex_lock(&walk->mutex);
+		walk->result = r;
+		walk->busy = false;
+		(void)pthread_cond_signal(&walk->changed);
+	}
+	(void)pthread_mutex_unlock(&walk->mutex);
+	return NULL;
+}
+
+/* Waits until the opener has done the batch before; returns what came of it. */
+static int opener_wait(struct record_walk *walk)
+{
+	while (walk->busy)
+		(void)pthread_cond_wait(&walk->changed, &walk->mutex);
+
+	return walk->result;
+}
+
+/* Hands the batch that is full over, and goes on with the other one. */
+static int batch_hand_over(struct record_walk *walk)
+{
+	struct batch full = walk->filling;
+	int r;
+
+	if (!walk->threaded) {
+		if (pthread_create(&walk->thread, NULL, opener_run, walk) != 0)
+			return -EAGAIN;
+		walk->threaded = true;
+	}
+
+	(void)pthread_mutex_lock(&walk->mutex);
+	r = opener_wait(walk);
+	walk->filling = walk->opening;
+	walk->filling.len = 0;
+	walk->opening = full;
+	walk->busy = true;
+	(void)pthread_cond_signal(&walk->changed);
+	(void)pthread_mutex_unlock(&walk->mutex);
+	return r;
+}
+
+/* The last batch is opened here: mostly it is the only one. */
+static int walk_finish(struct record_walk *walk, int r)
+{
+	if (walk->threaded) {
+		int result;
+
+		(void)pthread_mutex_lock(&walk->mutex);
+		result = opener_wait(walk);
+		walk->ended = true;
+		(void)pthread_cond_signal(&walk->changed);
+		(void)pthread_mutex_unlock(&walk->mutex);
+		(void)pthread_join(walk->thread, NULL);
+		r = r ? r : result;
+	}
+
+	return r ? r : batch_open(walk, &walk->filling);
+}
+
+static int record_step(
+    void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+	struct record_walk *walk = context;
+	struct batch_row row = {.len = value_len};
+	int r = row_key_from(key, key_len, &row.key);
+
+	row_set_add(&walk->seen, walk->vault->keys, key, key_len, value, value_len);
+	if (r == 0)
+		r = batch_add(&walk->filling, &row, value);
+	if (r == 0 && walk->filling.len >= BATCH_BYTES)
+		r = batch_hand_over(walk);
+
+	return r;
+}
+
+static void walk_free(struct record_walk *walk)
+{
+	free(walk->filling.bytes);
+	free(walk->opening.bytes);
+	secret_free(walk->ad);
+	secret_free(walk->record);
+	(void)pthread_mutex_destroy(&walk->mutex);
+	(void)pthread_cond_destroy(&walk->changed);
+}
+
+int vault_each(struct vault *vault, enum record_kind kind,
+    int (*visit)(void *context, const struct row_key *key, const struct secret *record),
+    void *context)
+{
+	struct record_walk walk = {.vault = vault,
+	    .visit = visit,
+	    .context = context,
+	    .mutex = PTHREAD_MUTEX_INITIALIZER,
+	    .changed = PTHREAD_COND_INITIALIZER};
+	uint8_t prefix = (uint8_t)kind;
+	int r = secret_new(64, &walk.ad);
+
+	if (r == 0)
+		r = secret_new(256, &walk.record);
+	if (r == 0) {
+		r = store_range(vault->store, &prefix, 1, INT32_MAX, record_step, &walk);
+		r = walk_finish(&walk, r);
+	}
+	if (r == 0) {
+		vault->seen[kind - 'A'].whole = true;
+		vault->seen[kind - 'A'].set = walk.seen;
+	}
+	walk_free(&walk);
+	return r;
+}
+
+/* --- the sets --------------------------------------------------------------------------------- */
+
+struct set_walk {
+	const struct vault *vault;
+	struct row_set sets[ROW_SETS];
+};
+
+static int set_step(
+    void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+	struct set_walk *walk = context;
+	const struct row_key *head = &walk->vault->head_key;
+
+	/* The one head, and not just any row that says it is one. */
+	if (key_len == head->len && memcmp(key, head->bytes, key_len) == 0)
+		return 0;
+
+	row_set_add(&walk->sets[row_set_of(key, key_len)], walk->vault->keys, key, key_len, value,
+	    value_len);
+	return 0;
+}
+
+static int set_range(struct set_walk *walk, const uint8_t *prefix, size_t prefix_len)
+{
+	return store_range(
+	    walk->vault->store, prefix, prefix_len, ROW_COMMITMENT_BYTES, set_step, walk);
+}
+
+/* A key of no bytes is in no range of the index: the one row that would be overlooked. */
+static int set_check_nameless(const struct vault *vault)
+{
+	cleanup_store_value struct store_value value = {0};
+	int r = store_get(vault->store, (const uint8_t *)"", 0, &value);
+
+	if (r == -TACIT_E_NOT_FOUND)
+		return 0;
+
+	return r < 0 ? r : -TACIT_E_CORRUPT;
+}
+
+static int set_walk_index(struct set_walk *walk)
+{
+	const struct vault *vault = walk->vault;
+	int r = set_check_nameless(vault);
+
+	for (unsigned int i = 0; r == 0 && i <= UINT8_MAX; i++) {
+		uint8_t prefix = (uint8_t)i;
+		bool kind = prefix >= 'A' && prefix <= 'Z';
+
+		if (prefix == RECORD_VERSION)
+			continue;
+		if (kind && vault->seen[prefix - 'A'].whole)
+			row_set_join(&walk->sets[ROW_SET_INDEX], &vault->seen[prefix - 'A'].set);
+		else
+			r = set_range(walk, &prefix, 1);
+	}
+
+	return r;
+}
+
+static bool set_is_whole(const struct set_walk *walk, enum row_set_kind kind)
+{
+	return sodium_memcmp(
+	           walk->sets[kind].hash, walk->vault->set_hashes.of[kind], SET_HASH_BYTES) == 0;
+}
+
+int vault_check_set(
+    struct vault *vault, enum vault_scope scope, uint64_t *ret_rows, struct fault *fault)
+{
+	struct set_walk walk = {.vault = vault};
+	int r = scope == VAULT_INDEX ? set_walk_index(&walk) : set_range(&walk, NULL, 0);
+
+	if (r < 0)
+		return fault_set(fault, r, "records");
+	if (!set_is_whole(&walk, ROW_SET_INDEX) ||
+	    (scope == VAULT_WHOLE && !set_is_whole(&walk, ROW_SET_VERSIONS)))
+		return fault_set_why(fault, -TACIT_E_CORRUPT,
+		    "rows were altered, added, removed or rolled back", "set of records");
+
+	*ret_rows = walk.sets[ROW_SET_INDEX].rows + walk.sets[ROW_SET_VERSIONS].rows;
+	return 0;
+}
