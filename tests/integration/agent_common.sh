@@ -5,6 +5,8 @@
 
 set -uo pipefail
 export LC_ALL=C
+# shellcheck source=../lib/remove_tree.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/remove_tree.sh"
 : "${AGENT:?}" "${PROBE:?}"
 
 if [[ -z ${AGENT_TEST_INSIDE:-} ]]; then
@@ -20,7 +22,7 @@ mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 work=$(mktemp -d /var/tmp/tacit-agent-XXXXXX) # on a disk, where secrets must not go
 chmod 0755 "$work"
 cd "$work" || exit 1
-trap 'cd /; rm -rf --one-file-system "$work"' EXIT
+trap 'cd /; remove_tree "$work"' EXIT
 unset "${!TACIT_@}" XDG_RUNTIME_DIR
 
 # What a test runner left open is not the agent's.

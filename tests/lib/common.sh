@@ -24,6 +24,9 @@ die() {
 	exit 1
 }
 
+# shellcheck source=remove_tree.sh
+. "$(dirname "${BASH_SOURCE[0]}")/remove_tree.sh"
+
 # What at_exit is given runs when the script ends, however it ends, the last one first.
 exit_actions=()
 at_exit() { exit_actions+=("$(printf '%q ' "$@")"); }

@@ -55,11 +55,7 @@ engine_launch() {
 
 engine_stop() {
 	stop_process "$engine_pid" 30
-	local mounted
-	while read -r mounted; do
-		umount -l "$mounted"
-	done < <(awk -v dir="$engine_dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo)
-	rm -rf --one-file-system "$engine_dir"
+	remove_tree "$engine_dir"
 }
 
 engine_start_private() {
@@ -75,7 +71,7 @@ engine_start_private() {
 	engine_dir=$(mktemp -d "${TMPDIR:-/tmp}/tacit-engine-XXXXXX")
 	# Without netfilter in the kernel, networks still work among containers and by its proxy.
 	if ! engine_launch && ! engine_launch --iptables=false --ip6tables=false; then
-		rm -rf --one-file-system "$engine_dir"
+		remove_tree "$engine_dir"
 		return 1
 	fi
 	at_exit engine_stop
