@@ -14,6 +14,7 @@
 /* clang-format off */
 #define COMMON_ROWS                                                                                \
 	{"identity", "FILE", "key and certificates in one PEM file (TACIT_IDENTITY)"},             \
+	{"token-file", "FILE", "become a client by the join token in it (TACIT_TOKEN)"},           \
 	{"server", "URL[,URL]", "instead of the identity's server (TACIT_SERVER)"},                \
 	{"env-file", "FILE", "no server: take the secrets from a .env file"},                      \
 	{"from-env", "NAME[,NAME]", "no server: from these variables (TACIT_FROM_ENV)"},           \
@@ -51,6 +52,13 @@ static int set_identity(struct agent_options *options, const char *value, struct
 {
 	(void)fault;
 	options->identity = value;
+	return 0;
+}
+
+static int set_token_file(struct agent_options *options, const char *value, struct fault *fault)
+{
+	(void)fault;
+	options->token_file = value;
 	return 0;
 }
 
@@ -258,6 +266,7 @@ static const struct {
 	int (*set)(struct agent_options *options, const char *value, struct fault *fault);
 } setters[] = {
     {"identity", set_identity},
+    {"token-file", set_token_file},
     {"server", set_server},
     {"env-file", set_env_file},
     {"from-env", set_from_env},
@@ -297,19 +306,21 @@ static const char *variable(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* TACIT_IDENTITY is left to identity_load(), which knows all the places. */
+/* TACIT_IDENTITY is left to credential_open() and identity_load(), which know all the places. */
 static int variables_apply(struct agent_options *options, struct fault *fault)
 {
 	const char *from_env = variable("TACIT_FROM_ENV");
 	const char *secrets = variable("TACIT_SECRETS");
 	bool source_is_given = options->env_file || options->from_env.count > 0 ||
-	                       options->identity || options->server;
+	                       options->identity || options->token_file || options->server;
 	int r = 0;
 
 	if (from_env && !source_is_given)
 		r = set_from_env(options, from_env, fault);
 	if (r == 0 && secrets && options->selection.count == 0)
 		r = selection_add_all(&options->selection, secrets, fault);
+	if (!options->identity && !options->token_file)
+		options->token = variable("TACIT_TOKEN");
 	if (!options->server)
 		options->server = variable("TACIT_SERVER");
 	if (!options->dir)
@@ -320,14 +331,18 @@ static int variables_apply(struct agent_options *options, struct fault *fault)
 
 static int sources_check(const struct agent_options *options, struct fault *fault)
 {
+	bool is_server = options->identity || options->token_file || options->server;
 	int sources = (options->env_file ? 1 : 0) + (options->from_env.count > 0 ? 1 : 0) +
-	              (options->identity || options->server ? 1 : 0);
+	              (is_server ? 1 : 0);
 
+	if (options->identity && options->token_file)
+		return fault_set_why(
+		    fault, -TACIT_E_USAGE, "only one can be had", "--identity and --token-file");
 	if (sources <= 1)
 		return 0;
 
 	return fault_set_why(fault, -TACIT_E_USAGE, "only one can be had",
-	    "--env-file, --from-env and --identity or --server");
+	    "--env-file, --from-env and --identity, --token-file or --server");
 }
 
 /* Watching takes a server to watch and a parent to stay. */

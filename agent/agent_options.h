@@ -28,9 +28,11 @@ enum failure_mode {
  * and the environment; lists and the selection are copies.
  */
 struct agent_options {
-	const char *identity; /* NULL: the default places */
-	const char *server;   /* NULL: what the identity says */
-	const char *env_file; /* NULL: none */
+	const char *identity;   /* NULL: the default places */
+	const char *token_file; /* NULL: none */
+	const char *token;      /* out of TACIT_TOKEN, for who is not given an identity; or NULL */
+	const char *server;     /* NULL: what the identity says */
+	const char *env_file;   /* NULL: none */
 	struct text_list from_env;
 	struct selection selection;
 	struct templates templates;

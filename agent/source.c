@@ -35,6 +35,21 @@ void source_disconnect(struct source *source)
 	source->ops->disconnect(source);
 }
 
+int source_renew(struct source *source, struct fault *fault)
+{
+	return source->ops->renew(source, fault);
+}
+
+int64_t source_valid_until(struct source *source)
+{
+	return source->ops->valid_until(source);
+}
+
+void source_take_over(struct source *source)
+{
+	source->ops->take_over(source);
+}
+
 void source_free(struct source *source)
 {
 	if (source)

@@ -25,6 +25,9 @@ struct source_ops {
 	    struct source *source, int wait_s, struct bundle *ret_bundle, struct fault *fault);
 	void (*ask_anew)(struct source *source);
 	void (*disconnect)(struct source *source);
+	int (*renew)(struct source *source, struct fault *fault);
+	int64_t (*valid_until)(struct source *source);
+	void (*take_over)(struct source *source);
 };
 
 /* What every source starts with; the rest is its own. */
@@ -51,6 +54,18 @@ void source_ask_anew(struct source *source);
 
 /* Closes the connection, so that a fork shares none; the next fetch or wait opens its own. */
 void source_disconnect(struct source *source);
+
+/*
+ * Gets the next certificate when it is time for it: 1 when there is a new one, 0 when it is not
+ * time. On failure the old one is used on, and it is time again after a while.
+ */
+int source_renew(struct source *source, struct fault *fault);
+
+/* When the certificate of now ends, in seconds since the epoch. */
+int64_t source_valid_until(struct source *source);
+
+/* For a watcher that takes over from one that died: goes on as what that had become. */
+void source_take_over(struct source *source);
 
 void source_free(struct source *source);
 void source_cleanup(struct source **source);

@@ -1,50 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "patient.h"
 #include "source.h"
-#include "tacit/deadline.h"
 #include "tacit/env_file.h"
 #include "tacit/fd.h"
 #include "tacit/secret.h"
 
 #define ENV_FILE_MAX_BYTES 8388608UL
-#define READ_STEP_BYTES    16384
 
 struct source_env_file {
 	struct source source;
 	const char *path;
 	int fd;
 };
-
-/* In steps and by poll: it may be a pipe (`<(sops -d x.env)`) whose writer takes too long. */
-static int text_read(int fd, int64_t deadline_ms, struct secret *text)
-{
-	for (;;) {
-		struct pollfd ready = {.fd = fd, .events = POLLIN};
-		uint8_t *space = secret_space(text, READ_STEP_BYTES);
-		ssize_t got;
-
-		if (!space)
-			return -ENOMEM;
-		if (poll(&ready, 1, deadline_left_ms(deadline_ms)) == 0)
-			return -TACIT_E_TIMEOUT;
-
-		got = read(fd, space, READ_STEP_BYTES);
-		if (got < 0 && errno != EINTR && errno != EAGAIN)
-			return -errno;
-		if (got == 0)
-			return 0;
-		if (got > 0)
-			secret_grew(text, (size_t)got);
-		if (secret_len(text) > ENV_FILE_MAX_BYTES)
-			return -TACIT_E_TOO_LARGE;
-	}
-}
 
 /* The place is told, never the content. */
 static int parse_fault(struct fault *fault, int err, const char *path, unsigned line)
@@ -66,7 +38,7 @@ static int env_file_fetch(
 	int r = secret_new(0, &text);
 
 	if (r == 0)
-		r = text_read(source->fd, deadline_ms, text);
+		r = patient_read(source->fd, ENV_FILE_MAX_BYTES, deadline_ms, text);
 	if (r < 0)
 		return fault_set(fault, r, "%s", source->path);
 

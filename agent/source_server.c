@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "backoff.h"
+#include "credential.h"
 #include "source.h"
 #include "tacit/deadline.h"
 #include "tacit/http_client.h"
-#include "tacit/identity.h"
 #include "tacit/proto.h"
 
 #define BUNDLE_PATH    "/v1/bundle"
@@ -18,8 +18,9 @@
 
 struct source_server {
 	struct source source;
-	struct identity *identity;
-	struct http_client *client;
+	struct credential *credential;
+	const char *servers;             /* borrowed; NULL: what the identity says */
+	struct http_client *client;      /* as the identity of now; NULL as long as there is none */
 	char etag[PROTO_ETAG_MAX_BYTES]; /* of what was fetched last; "" if nothing */
 };
 
@@ -37,6 +38,7 @@ static bool is_passing(int err)
 	case TACIT_E_AUDIT_UNAVAILABLE:
 	case TACIT_E_STORE_UNAVAILABLE:
 	case TACIT_E_STORE_LOCKED:
+	case TACIT_E_TOO_MANY:
 		return true;
 	default:
 		return false;
@@ -51,7 +53,32 @@ static int bundle_check(
 
 	return fault_set_why(fault, -TACIT_E_NOT_FOUND,
 	    "no secret is granted to this identity; see tacit grant", "%s",
-	    identity_client(source->identity));
+	    identity_client(credential_identity(source->credential)));
+}
+
+/* A connection is made as somebody, so another identity takes another client. */
+static int client_make(struct source_server *source, struct fault *fault)
+{
+	struct http_client *client;
+	int r = http_client_new(
+	    credential_identity(source->credential), source->servers, &client, fault);
+
+	if (r < 0)
+		return r;
+
+	http_client_free(source->client);
+	source->client = client;
+	return 0;
+}
+
+static int client_ensure(struct source_server *source, int64_t deadline_ms, struct fault *fault)
+{
+	int r = source->client ? 0 : credential_ensure(source->credential, deadline_ms, fault);
+
+	if (r == 0 && !source->client)
+		r = client_make(source, fault);
+
+	return r;
 }
 
 static int bundle_take(
@@ -70,9 +97,11 @@ static int server_ask(struct source_server *source, const struct http_request *r
     int64_t deadline_ms, struct bundle *ret_bundle, struct fault *fault)
 {
 	cleanup_response struct http_response response = {0};
-	int r = http_client_send(
-	    source->client, request, deadline_ms, PROTO_ANSWER_MAX_BYTES, &response, fault);
+	int r = client_ensure(source, deadline_ms, fault);
 
+	if (r == 0)
+		r = http_client_send(
+		    source->client, request, deadline_ms, PROTO_ANSWER_MAX_BYTES, &response, fault);
 	if (r == 0)
 		r = http_response_verdict(&response, BUNDLE_PATH, fault);
 	if (r < 0)
@@ -125,6 +154,23 @@ static int server_fetch(
 	}
 }
 
+/* Whether the server refuses us, not what we ask for. */
+static bool is_about_us(int err)
+{
+	return err == -TACIT_E_UNAUTHENTICATED || err == -TACIT_E_TLS_REFUSED;
+}
+
+/* Not so long that the time for a new certificate passes by. */
+static int wait_cut(const struct source_server *source, int wait_s)
+{
+	int64_t left_s = (credential_left_ms(source->credential) + 999) / 1000;
+
+	if (left_s >= wait_s)
+		return wait_s;
+
+	return left_s > 0 ? (int)left_s : 1;
+}
+
 static int server_wait(
     struct source *base, int wait_s, struct bundle *ret_bundle, struct fault *fault)
 {
@@ -137,10 +183,46 @@ static int server_wait(
 	    .if_none_match = source->etag[0] ? source->etag : NULL,
 	    .prefer = wait_s > 0 ? prefer : NULL,
 	};
+	int r;
 
+	wait_s = wait_s > 0 ? wait_cut(source, wait_s) : 0;
 	(void)snprintf(prefer, sizeof(prefer), "wait=%d", wait_s);
-	return server_ask(source, &request, deadline_in_ms((int64_t)wait_s * 1000 + ANSWER_MS),
+	r = server_ask(source, &request, deadline_in_ms((int64_t)wait_s * 1000 + ANSWER_MS),
 	    ret_bundle, fault);
+	if (is_about_us(r) && credential_reload(source->credential))
+		(void)client_make(source, NULL);
+
+	return r;
+}
+
+static int server_renew(struct source *base, struct fault *fault)
+{
+	struct source_server *source = (struct source_server *)base;
+	int r;
+
+	if (!source->client || credential_left_ms(source->credential) > 0)
+		return 0;
+
+	r = credential_renew(source->credential, source->client, deadline_in_ms(ANSWER_MS), fault);
+	if (r == 0)
+		r = client_make(source, fault);
+
+	return r < 0 ? r : 1;
+}
+
+static int64_t server_valid_until(struct source *base)
+{
+	struct source_server *source = (struct source_server *)base;
+
+	return identity_not_after(credential_identity(source->credential));
+}
+
+static void server_take_over(struct source *base)
+{
+	struct source_server *source = (struct source_server *)base;
+
+	if (credential_take_over(source->credential))
+		(void)client_make(source, NULL);
 }
 
 static void server_ask_anew(struct source *base)
@@ -154,7 +236,8 @@ static void server_disconnect(struct source *base)
 {
 	struct source_server *source = (struct source_server *)base;
 
-	http_client_disconnect(source->client);
+	if (source->client)
+		http_client_disconnect(source->client);
 }
 
 static void server_free(struct source *base)
@@ -162,7 +245,7 @@ static void server_free(struct source *base)
 	struct source_server *source = (struct source_server *)base;
 
 	http_client_free(source->client);
-	identity_free(source->identity);
+	credential_free(source->credential);
 	free(source);
 }
 
@@ -172,6 +255,9 @@ static const struct source_ops server_ops = {
     .wait = server_wait,
     .ask_anew = server_ask_anew,
     .disconnect = server_disconnect,
+    .renew = server_renew,
+    .valid_until = server_valid_until,
+    .take_over = server_take_over,
 };
 
 int source_server_open(
@@ -184,9 +270,10 @@ int source_server_open(
 		return fault_set(fault, -ENOMEM, "server");
 
 	source->source.ops = &server_ops;
-	r = identity_load(options->identity, &source->identity, fault);
-	if (r == 0)
-		r = http_client_new(source->identity, options->server, &source->client, fault);
+	source->servers = options->server;
+	r = credential_open(options, &source->credential, fault);
+	if (r == 0 && credential_identity(source->credential))
+		r = client_make(source, fault);
 	if (r < 0) {
 		server_free(&source->source);
 		return r;

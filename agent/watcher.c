@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backoff.h"
@@ -30,7 +31,8 @@ struct watch {
 	const struct agent_options *options;
 	struct rotation rotation;
 	struct backoff backoff;
-	int failure; /* that was told last; 0 while all is well */
+	int failure;             /* that was told last; 0 while all is well */
+	int certificate_failure; /* the same of the certificate's renewal */
 };
 
 static void tell_gone(const struct watch *watch, const struct text_list *gone)
@@ -119,6 +121,36 @@ static int look_once(struct watch *watch, struct fault *fault)
 	return r > 0 ? renew(watch, &bundle, fault) : r;
 }
 
+static void report_certificate(const struct watch *watch, const struct fault *fault)
+{
+	time_t until_s = (time_t)source_valid_until(watch->source);
+	struct fault told = *fault;
+	struct tm until;
+	char text[32];
+
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&until_s, &until));
+	(void)snprintf(told.why, sizeof(told.why),
+	    "%.160s; the certificate, valid until %s, is not renewed yet",
+	    fault->why[0] ? fault->why : err_text(fault->err), text);
+	fault_report(AGENT_NAME, &told);
+}
+
+/* That the server is away the next look at the files will tell. */
+static void certificate_look(struct watch *watch)
+{
+	struct fault fault = {0};
+	int r = source_renew(watch->source, &fault);
+
+	if (r < 0 && !is_absence(r) && watch->certificate_failure != r) {
+		report_certificate(watch, &fault);
+		watch->certificate_failure = r;
+	}
+	if (r > 0 && watch->certificate_failure) {
+		(void)fprintf(stderr, "%s: the certificate is renewed\n", AGENT_NAME);
+		watch->certificate_failure = 0;
+	}
+}
+
 static void look(struct watch *watch)
 {
 	struct fault fault = {0};
@@ -161,6 +193,7 @@ static _Noreturn void watch_for_ever(struct watch *watch)
 {
 	for (;;) {
 		parent_shrink();
+		certificate_look(watch);
 		look(watch);
 	}
 }
@@ -176,6 +209,7 @@ static _Noreturn void watcher_run(struct session *session, struct delivery *deli
 	};
 
 	secret_memory_lock_again();
+	source_take_over(watch.source);
 	if (bundle_copy_names(known, &watch.rotation.known) < 0)
 		_exit(EXIT_FAILURE);
 	delivery_forget(delivery);

@@ -26,6 +26,7 @@ struct http_client {
 	size_t current;                    /* the server to begin with */
 	struct tls_connection *connection; /* to that server; NULL if none */
 	struct secret *input;              /* heads, and what of the body came with them */
+	bool has_sent;                     /* some of the last request, to whichever server */
 };
 
 /* One http_client_send, through all its tries. */
@@ -572,40 +573,69 @@ void http_response_free(struct http_response *response)
 	response->body = NULL;
 }
 
-static int client_fill(struct http_client *client, const struct identity *identity,
-    const char *servers, struct fault *fault)
+static int client_fill(struct http_client *client, const char *servers, struct fault *fault)
 {
-	int r;
+	int r = url_parse_list(servers, client->urls, &client->url_count);
 
-	if (!*servers)
-		return fault_set(fault, -TACIT_E_NO_SERVER, "%s", identity_client(identity));
-	r = url_parse_list(servers, client->urls, &client->url_count);
-	if (r < 0)
-		return fault_set(fault, r, "%s", servers);
-
-	r = tls_context_new(identity, &client->tls);
 	if (r == 0)
 		r = secret_new(HEAD_STEP_BYTES, &client->input);
-	return r < 0 ? fault_set(fault, r, "%s", identity_client(identity)) : 0;
+
+	return r < 0 ? fault_set(fault, r, "%s", servers) : 0;
+}
+
+/* Takes `tls` over in any case. */
+static int client_new(struct tls_context *tls, const char *servers, struct http_client **ret_client,
+    struct fault *fault)
+{
+	cleanup_http_client struct http_client *client = calloc(1, sizeof(*client));
+	int r;
+
+	if (!client) {
+		tls_context_free(tls);
+		return fault_set(fault, -ENOMEM, "%s", servers);
+	}
+
+	client->tls = tls;
+	r = client_fill(client, servers, fault);
+	if (r < 0)
+		return r;
+
+	*ret_client = client;
+	client = NULL;
+	return 0;
 }
 
 int http_client_new(const struct identity *identity, const char *servers,
     struct http_client **ret_client, struct fault *fault)
 {
-	struct http_client *client = calloc(1, sizeof(*client));
+	struct tls_context *tls;
 	int r;
 
-	if (!client)
-		return fault_set(fault, -ENOMEM, "%s", identity_client(identity));
+	servers = servers ? servers : identity_server(identity);
+	if (!*servers)
+		return fault_set(fault, -TACIT_E_NO_SERVER, "%s", identity_client(identity));
+	r = tls_context_new(identity, &tls);
+	if (r < 0)
+		return fault_set(fault, r, "%s", identity_client(identity));
 
-	r = client_fill(client, identity, servers ? servers : identity_server(identity), fault);
-	if (r < 0) {
-		http_client_free(client);
-		return r;
-	}
+	return client_new(tls, servers, ret_client, fault);
+}
 
-	*ret_client = client;
-	return 0;
+int http_client_new_pinned(const uint8_t ca_hash[static IDENTITY_CA_HASH_BYTES],
+    const char *servers, struct http_client **ret_client, struct fault *fault)
+{
+	struct tls_context *tls;
+	int r = tls_context_new_pinned(ca_hash, &tls);
+
+	if (r < 0)
+		return fault_set(fault, r, "%s", servers);
+
+	return client_new(tls, servers, ret_client, fault);
+}
+
+bool http_client_has_sent(const struct http_client *client)
+{
+	return client->has_sent;
 }
 
 void http_client_free(struct http_client *client)
@@ -727,8 +757,10 @@ int http_client_send(struct http_client *client, const struct http_request *requ
 	    .max_body_bytes = max_body_bytes,
 	    .repeatable = !strcmp(request->method, "GET"),
 	};
+	int r = call_run(&call, ret_response, fault);
 
-	return call_run(&call, ret_response, fault);
+	client->has_sent = call.sent;
+	return r;
 }
 
 static const struct {

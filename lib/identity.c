@@ -155,28 +155,60 @@ static int identity_check(struct identity *identity, const char **ret_why)
 	return 0;
 }
 
-int identity_parse(const struct secret *pem, const char *label, struct identity **ret_identity,
-    struct fault *fault)
+/* An empty one; `path` may be NULL. NULL when there is no memory. */
+static struct identity *identity_new(const char *path)
 {
 	struct identity *identity = calloc(1, sizeof(*identity));
+
+	if (!identity || !path)
+		return identity;
+
+	identity->path = strdup(path);
+	if (identity->path)
+		return identity;
+
+	free(identity);
+	return NULL;
+}
+
+static int identity_fill(
+    struct identity *identity, const struct secret *pem, const char *label, struct fault *fault)
+{
 	const char *why = NULL;
 	int r;
-
-	if (!identity)
-		return fault_set(fault, -ENOMEM, "%s", label);
 
 	crypto_start();
 	r = identity_read(pem, identity, &why);
 	if (r == 0)
 		r = identity_check(identity, &why);
 	ERR_clear_error();
+
+	return r < 0 ? fault_set_why(fault, r, why ? why : err_text(r), "%s", label) : 0;
+}
+
+static int identity_make(const struct secret *pem, const char *label, const char *path,
+    struct identity **ret_identity, struct fault *fault)
+{
+	struct identity *identity = identity_new(path);
+	int r;
+
+	if (!identity)
+		return fault_set(fault, -ENOMEM, "%s", label);
+
+	r = identity_fill(identity, pem, label, fault);
 	if (r < 0) {
 		identity_free(identity);
-		return fault_set_why(fault, r, why ? why : err_text(r), "%s", label);
+		return r;
 	}
 
 	*ret_identity = identity;
 	return 0;
+}
+
+int identity_parse(const struct secret *pem, const char *label, struct identity **ret_identity,
+    struct fault *fault)
+{
+	return identity_make(pem, label, NULL, ret_identity, fault);
 }
 
 /* Opens without waiting for a writer, should somebody have put a FIFO there. */
@@ -217,7 +249,7 @@ static int identity_load_path(const char *path, struct identity **ret_identity, 
 		return fault_set(fault, r, "%s", path);
 
 	secret_grew(pem, len);
-	return identity_parse(pem, path, ret_identity, fault);
+	return identity_make(pem, path, path, ret_identity, fault);
 }
 
 static bool is_absent(int err)
@@ -258,6 +290,7 @@ void identity_free(struct identity *identity)
 	EVP_PKEY_free(identity->key); /* wipes */
 	X509_free(identity->certificate);
 	X509_free(identity->ca);
+	free(identity->path);
 	free(identity);
 }
 
@@ -275,6 +308,33 @@ const char *identity_server(const struct identity *identity)
 const char *identity_client(const struct identity *identity)
 {
 	return identity->client;
+}
+
+const char *identity_path(const struct identity *identity)
+{
+	return identity->path;
+}
+
+static int certificate_hash(
+    const X509 *certificate, uint8_t ret_hash[static IDENTITY_CA_HASH_BYTES])
+{
+	unsigned len = IDENTITY_CA_HASH_BYTES;
+
+	return X509_digest(certificate, EVP_sha256(), ret_hash, &len) == 1 ? 0 : -TACIT_E_INTERNAL;
+}
+
+int identity_ca_hash(
+    const struct identity *identity, uint8_t ret_hash[static IDENTITY_CA_HASH_BYTES])
+{
+	return certificate_hash(identity->ca, ret_hash);
+}
+
+bool certificate_has_hash(
+    const X509 *certificate, const uint8_t hash[static IDENTITY_CA_HASH_BYTES])
+{
+	uint8_t own[IDENTITY_CA_HASH_BYTES];
+
+	return certificate_hash(certificate, own) == 0 && memcmp(own, hash, sizeof(own)) == 0;
 }
 
 int64_t identity_not_before(const struct identity *identity)

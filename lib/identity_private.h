@@ -2,6 +2,8 @@
 #ifndef TACIT_IDENTITY_PRIVATE_H
 #define TACIT_IDENTITY_PRIVATE_H
 
+#include <stdbool.h>
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -18,6 +20,7 @@ struct identity {
 	EVP_PKEY *key;
 	X509 *certificate;
 	X509 *ca;
+	char *path; /* owned; NULL unless it was read from a file */
 };
 
 #define IDENTITY_COMMENT "# tacit-server:"
@@ -37,6 +40,10 @@ int identity_read(const struct secret *pem, struct identity *identity, const cha
 
 /* A private key out of DER (identity_key.c), or NULL. The caller clears OpenSSL's errors. */
 EVP_PKEY *identity_decode_key(const uint8_t *der, size_t len);
+
+/* Whether `certificate` has that hash. */
+bool certificate_has_hash(
+    const X509 *certificate, const uint8_t hash[static IDENTITY_CA_HASH_BYTES]);
 
 /*
  * Starts libcrypto without openssl.cnf, which the image could have planted, and before anything

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -21,6 +22,7 @@
 struct tls_context {
 	SSL_CTX *ssl_context;
 	BIO_METHOD *transport;
+	uint8_t ca_hash[IDENTITY_CA_HASH_BYTES]; /* of a pinned one */
 };
 
 struct tls_connection {
@@ -88,7 +90,8 @@ static BIO_METHOD *transport_new(void)
 	return method;
 }
 
-static int context_fill(SSL_CTX *context, const struct identity *identity)
+/* What a client is strict about, whoever it is. */
+static int context_harden(SSL_CTX *context)
 {
 	/* Without NO_AUTO_CHAIN every handshake would verify our own certificate once more. */
 	SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_ENABLE_PARTIAL_WRITE);
@@ -98,8 +101,15 @@ static int context_fill(SSL_CTX *context, const struct identity *identity)
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 
 	if (SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1 ||
-	    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), identity->ca) != 1 ||
+	    SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1)
+		return -TACIT_E_TLS;
+
+	return 0;
+}
+
+static int context_identify(SSL_CTX *context, const struct identity *identity)
+{
+	if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), identity->ca) != 1 ||
 	    SSL_CTX_use_certificate(context, identity->certificate) != 1 ||
 	    SSL_CTX_use_PrivateKey(context, identity->key) != 1)
 		return -TACIT_E_TLS;
@@ -107,7 +117,40 @@ static int context_fill(SSL_CTX *context, const struct identity *identity)
 	return 0;
 }
 
-int tls_context_new(const struct identity *identity, struct tls_context **ret_context)
+/* The CA among what the server has sent, or NULL. */
+static X509 *find_pinned(STACK_OF(X509) * sent, const uint8_t hash[static IDENTITY_CA_HASH_BYTES])
+{
+	for (int i = 0; i < sk_X509_num(sent); i++) {
+		X509 *certificate = sk_X509_value(sent, i);
+
+		if (certificate_has_hash(certificate, hash) && X509_check_ca(certificate) == 1)
+			return certificate;
+	}
+
+	return NULL;
+}
+
+/* Makes the pinned CA the only anchor, and lets OpenSSL verify the chain to it as any other. */
+static int verify_pinned(X509_STORE_CTX *store, void *argument)
+{
+	const struct tls_context *context = argument;
+	X509 *ca = find_pinned(X509_STORE_CTX_get0_untrusted(store), context->ca_hash);
+	STACK_OF(X509) *anchors = ca ? sk_X509_new_null() : NULL;
+	int result = 0;
+
+	if (anchors && sk_X509_push(anchors, ca) > 0) {
+		X509_STORE_CTX_set0_trusted_stack(store, anchors);
+		result = X509_verify_cert(store);
+	} else {
+		X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+	}
+
+	sk_X509_free(anchors);
+	return result;
+}
+
+/* Of an identity, or of none: then of a pinned CA, whose hash is set afterwards. */
+static int context_new(const struct identity *identity, struct tls_context **ret_context)
 {
 	struct tls_context *context = calloc(1, sizeof(*context));
 	int r = -ENOMEM;
@@ -122,13 +165,35 @@ int tls_context_new(const struct identity *identity, struct tls_context **ret_co
 	context->transport = transport_new();
 	context->ssl_context = SSL_CTX_new(TLS_client_method());
 	if (context->transport && context->ssl_context)
-		r = context_fill(context->ssl_context, identity);
+		r = context_harden(context->ssl_context);
+	if (r == 0 && identity)
+		r = context_identify(context->ssl_context, identity);
 	ERR_clear_error();
 	if (r < 0) {
 		tls_context_free(context);
 		return r;
 	}
 
+	*ret_context = context;
+	return 0;
+}
+
+int tls_context_new(const struct identity *identity, struct tls_context **ret_context)
+{
+	return context_new(identity, ret_context);
+}
+
+int tls_context_new_pinned(
+    const uint8_t ca_hash[static IDENTITY_CA_HASH_BYTES], struct tls_context **ret_context)
+{
+	struct tls_context *context;
+	int r = context_new(NULL, &context);
+
+	if (r < 0)
+		return r;
+
+	memcpy(context->ca_hash, ca_hash, sizeof(context->ca_hash));
+	SSL_CTX_set_cert_verify_callback(context->ssl_context, verify_pinned, context);
 	*ret_context = context;
 	return 0;
 }

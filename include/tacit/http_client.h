@@ -48,6 +48,19 @@ void http_response_free(struct http_response *response);
 int http_client_new(const struct identity *identity, const char *servers,
     struct http_client **ret_client, struct fault *fault);
 
+/*
+ * The same for a client that has no identity yet and knows its CA by a hash alone; see
+ * tls_context_new_pinned().
+ */
+int http_client_new_pinned(const uint8_t ca_hash[static IDENTITY_CA_HASH_BYTES],
+    const char *servers, struct http_client **ret_client, struct fault *fault);
+
+/*
+ * Whether anything of the last request may have reached a server: one that failed before that has
+ * changed nothing there.
+ */
+bool http_client_has_sent(const struct http_client *client);
+
 /* Closes the connection if there is one; the next request opens another. */
 void http_client_disconnect(struct http_client *client);
 

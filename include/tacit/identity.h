@@ -40,6 +40,13 @@ const char *identity_client(const struct identity *identity);
 /* Seconds since the epoch. */
 int64_t identity_not_before(const struct identity *identity);
 int64_t identity_not_after(const struct identity *identity);
+/* The file that identity_load() found it in; NULL for one that was parsed. */
+const char *identity_path(const struct identity *identity);
+
+/* SHA-256 of the CA certificate's DER, by which a join token names the CA. */
+#define IDENTITY_CA_HASH_BYTES 32
+int identity_ca_hash(
+    const struct identity *identity, uint8_t ret_hash[static IDENTITY_CA_HASH_BYTES]);
 
 /*
  * Makes a new P-256 key and a signing request (PKCS #10, PEM) with CN=`client_name` (NULL: none).

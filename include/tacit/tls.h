@@ -11,13 +11,22 @@
 
 /*
  * A TLS 1.3 client on OpenSSL: its own certificate, one trusted CA, the host name checked
- * (RFC 9525). lib/tls.c and lib/identity.c are the only includers of OpenSSL.
+ * (RFC 9525). lib/tls.c and lib/identity*.c are the only includers of OpenSSL.
  */
 struct tls_context;
 struct tls_connection;
 
 /* Keeps nothing of `identity` but references of OpenSSL's own. */
 int tls_context_new(const struct identity *identity, struct tls_context **ret_context);
+
+/*
+ * For a client that is nobody yet and knows its CA by a hash alone: it presents no certificate and
+ * trusts the one CA of that hash, which the server has to send along. All else is as above: the
+ * chain, the purpose, the dates and the host name are verified, and before that nothing is sent.
+ */
+int tls_context_new_pinned(
+    const uint8_t ca_hash[static IDENTITY_CA_HASH_BYTES], struct tls_context **ret_context);
+
 void tls_context_free(struct tls_context *context);
 
 /*

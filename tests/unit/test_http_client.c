@@ -452,6 +452,36 @@ static void send_never_repeats_a_put(void **state)
 	session_close(&session);
 }
 
+/* Who is careful with what may count once wants to know. */
+static void has_sent_tells_whether_anything_reached_a_server(void **state)
+{
+	static const struct {
+		const char *mode;
+		bool has_sent;
+	} rows[] = {
+	    {"good", true},
+	    {"cut-answer", true},
+	    {"stall-answer", true},
+	    {"reset-accept", false},
+	    {"stall-handshake", false},
+	    {"certificate-other-ca", false},
+	};
+	const struct http_request request = {.method = "POST", .path = "/v1/x"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cleanup_response struct http_response response = {0};
+		struct session session;
+
+		session_open(&session, rows[i].mode);
+		assert_false(http_client_has_sent(session.client));
+		(void)http_client_send(
+		    session.client, &request, deadline_in_ms(300), 100, &response, NULL);
+		assert_int_equal(http_client_has_sent(session.client), rows[i].has_sent);
+		session_close(&session);
+	}
+}
+
 static void send_does_not_take_an_unasked_answer(void **state)
 {
 	struct session session;
@@ -693,6 +723,7 @@ int main(void)
 	    cmocka_unit_test(send_tells_no_answer_from_half_an_answer),
 	    cmocka_unit_test(send_repeats_a_get_on_a_stale_connection),
 	    cmocka_unit_test(send_never_repeats_a_put),
+	    cmocka_unit_test(has_sent_tells_whether_anything_reached_a_server),
 	    cmocka_unit_test(send_does_not_take_an_unasked_answer),
 	    cmocka_unit_test(send_writes_what_it_was_asked_to),
 	    cmocka_unit_test(send_refuses_to_be_a_header_injection),

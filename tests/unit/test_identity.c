@@ -465,6 +465,45 @@ static void load_refuses_a_file_that_others_may_reach(void **state)
 	}
 }
 
+static void load_remembers_where_it_was(void **state)
+{
+	const char *const texts[] = {parts.key, parts.certificate, parts.ca_pem, NULL};
+	cleanup_identity struct identity *loaded = NULL;
+	cleanup_identity struct identity *parsed = NULL;
+	cleanup_free char *text = join(texts);
+	struct place place;
+
+	(void)state;
+	place_make(&place, 0400);
+	assert_int_equal(identity_load(place.path, &loaded, NULL), 0);
+	assert_string_equal(identity_path(loaded), place.path);
+	assert_int_equal(parse(text, strlen(text), &parsed, NULL), 0);
+	assert_null(identity_path(parsed));
+	place_remove(&place);
+}
+
+/* Against OpenSSL's own idea of a fingerprint. */
+static void the_ca_is_known_by_its_hash(void **state)
+{
+	const char *const texts[] = {parts.key, parts.certificate, parts.ca_pem, NULL};
+	cleanup_identity struct identity *identity = NULL;
+	cleanup_free char *text = join(texts);
+	uint8_t expected[EVP_MAX_MD_SIZE];
+	uint8_t hash[IDENTITY_CA_HASH_BYTES];
+	unsigned char *der = NULL;
+	int der_len = i2d_X509(parts.ca.certificate, &der);
+	unsigned len = 0;
+
+	(void)state;
+	assert_true(der_len > 0);
+	assert_int_equal(EVP_Digest(der, (size_t)der_len, expected, &len, EVP_sha256(), NULL), 1);
+	assert_int_equal(len, sizeof(hash));
+	assert_int_equal(parse(text, strlen(text), &identity, NULL), 0);
+	assert_int_equal(identity_ca_hash(identity, hash), 0);
+	assert_memory_equal(hash, expected, sizeof(hash));
+	OPENSSL_free(der);
+}
+
 static void load_refuses_what_is_no_plain_file(void **state)
 {
 	struct fault fault;
@@ -625,6 +664,8 @@ int main(void)
 	    cmocka_unit_test(parse_takes_keys_of_other_kinds),
 	    cmocka_unit_test(parse_takes_the_other_encodings_of_p256),
 	    cmocka_unit_test(load_refuses_a_file_that_others_may_reach),
+	    cmocka_unit_test(load_remembers_where_it_was),
+	    cmocka_unit_test(the_ca_is_known_by_its_hash),
 	    cmocka_unit_test(load_refuses_what_is_no_plain_file),
 	    cmocka_unit_test(load_refuses_a_file_that_is_too_large),
 	    cmocka_unit_test(load_looks_where_the_contract_says),
