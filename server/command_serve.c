@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attendance.h"
 #include "commands.h"
 #include "config.h"
 #include "home.h"
@@ -17,6 +18,7 @@ const struct option_row command_serve_options[] = {
     {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
     {"listen", "ADDR:PORT", "where to listen (all addresses, the port of the URL)"},
     KEY_OPTION_ROWS,
+    {"sealed", NULL, "start without the master key, and wait for `unseal`"},
     {0},
 };
 
@@ -32,6 +34,7 @@ static void signals_block(sigset_t *ret_signals)
 	(void)sigaddset(ret_signals, SIGTERM);
 	(void)sigaddset(ret_signals, SIGINT);
 	(void)sigaddset(ret_signals, SIGHUP);
+	(void)sigaddset(ret_signals, UNSEALING_SIGNAL);
 	(void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 
@@ -43,7 +46,7 @@ static void signals_wait(const sigset_t *signals)
 	do {
 		signal_number = 0;
 		(void)sigwait(signals, &signal_number);
-	} while (signal_number == SIGHUP);
+	} while (signal_number == SIGHUP || signal_number == UNSEALING_SIGNAL);
 }
 
 static void listen_address(
@@ -80,45 +83,67 @@ static void warn(const struct audit_state *audit)
 		                 "RLIMIT_MEMLOCK\n");
 }
 
-static int serve(const struct config *config, struct home *home, struct fault *fault)
+static int serve(const struct config *config, struct home *home, struct attendance *attendance,
+    const sigset_t *signals, struct fault *fault)
 {
 	char address[320], url[320];
 	struct listener *listener;
-	sigset_t signals;
 	int r;
 
-	signals_block(&signals);
 	listen_address(config, &home->server, address);
-	r = listener_start(&home->server, address, &listener, url, fault);
+	r = attendance_begin(attendance, home, complain, fault);
+	if (r == 0)
+		r = listener_start(&home->server, address, &listener, url, fault);
 	if (r < 0)
 		return r;
 
 	(void)printf("listening on %s\n", url);
 	(void)fflush(stdout);
-	signals_wait(&signals);
+	signals_wait(signals);
 	listener_stop(listener, DRAIN_MS);
 	return 0;
+}
+
+/* With the key that is at hand, or, sealed, with the one that somebody brings. */
+static int store_open_for(const struct config *config, struct attendance *attendance,
+    const sigset_t *signals, struct home *home, struct audit_state *ret_audit, struct fault *fault)
+{
+	int r;
+
+	if (!config->sealed)
+		return home_open(config, HOME_SERVE, home, ret_audit, fault);
+
+	r = home_begin(config, HOME_SERVE, home, fault);
+	if (r < 0)
+		return r;
+
+	(void)printf("sealed: waiting for `" PROGRAM_NAME " unseal --dir %s`\n", config->dir);
+	(void)fflush(stdout);
+	return attendance_await_key(attendance, config, signals, home, ret_audit, fault);
 }
 
 int command_serve(const struct command *command, int argc, char *argv[])
 {
 	struct config config;
 	struct fault fault = {0};
-	struct home home;
+	struct attendance attendance = {.dir = config.dir};
+	struct home home = {.dirfd = -1, .lock_fd = -1};
 	struct audit_state audit;
+	sigset_t signals;
 	int r, exit_code = config_parse(command, argc, argv, &config);
 
 	if (exit_code >= 0)
 		return exit_code;
-	if (home_open(&config, HOME_SERVE, &home, &audit, &fault) < 0) {
-		complain(&fault);
-		return err_exit_code(fault.err);
-	}
 
-	warn(&audit);
-	r = serve(&config, &home, &fault);
+	signals_block(&signals);
+	r = store_open_for(&config, &attendance, &signals, &home, &audit, &fault);
+	if (r == 0) {
+		warn(&audit);
+		r = serve(&config, &home, &attendance, &signals, &fault);
+	}
 	if (r < 0)
 		complain(&fault);
+	attendance_end(&attendance);
 	home_close(&home);
 	return r < 0 ? err_exit_code(fault.err) : 0;
 }

@@ -19,10 +19,14 @@
 extern const struct option_row command_init_options[];
 extern const struct option_row command_serve_options[];
 extern const struct option_row command_check_options[];
+extern const struct option_row command_rekey_options[];
+extern const struct option_row command_unseal_options[];
 
 int command_init(const struct command *command, int argc, char *argv[]);
 int command_serve(const struct command *command, int argc, char *argv[]);
 int command_check(const struct command *command, int argc, char *argv[]);
+int command_rekey(const struct command *command, int argc, char *argv[]);
+int command_unseal(const struct command *command, int argc, char *argv[]);
 
 /* No core dumps, no tracing, no memory to be read by others; in process.c. */
 void process_harden(void);

@@ -54,6 +54,10 @@ static int config_set(struct config *config, const char *name, const char *value
 	    {"passphrase-file", &config->key_source.passphrase_file},
 	    {"key-fd", &config->key_source.key_fd},
 	    {"passphrase-fd", &config->key_source.passphrase_fd},
+	    {"new-key-file", &config->new_key_source.key_file},
+	    {"new-passphrase-file", &config->new_key_source.passphrase_file},
+	    {"new-key-fd", &config->new_key_source.key_fd},
+	    {"new-passphrase-fd", &config->new_key_source.passphrase_fd},
 	};
 
 	if (!strcmp(name, "dir"))
@@ -62,6 +66,10 @@ static int config_set(struct config *config, const char *name, const char *value
 		return set_san(config, value);
 	if (!strcmp(name, "json")) {
 		config->json = true;
+		return 0;
+	}
+	if (!strcmp(name, "sealed")) {
+		config->sealed = true;
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -97,9 +105,9 @@ static int config_fill(const struct command *command, int argc, char *argv[], st
 		    argv[cursor.next]);
 	if (!config->dir[0] && default_dir(config->dir, sizeof(config->dir)) < 0)
 		return fault_set_why(fault, -TACIT_E_USAGE, "give one", "--dir");
-	if (sources_given(&config->key_source) > 1)
+	if (sources_given(&config->key_source) > 1 || sources_given(&config->new_key_source) > 1)
 		return fault_set_why(
-		    fault, -TACIT_E_USAGE, "one of them, not more", "options for the master key");
+		    fault, -TACIT_E_USAGE, "one of them, not more", "options for one master key");
 
 	return 0;
 }

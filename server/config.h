@@ -16,11 +16,13 @@
 struct config {
 	char dir[PATH_MAX];
 	struct key_source key_source;
+	struct key_source new_key_source; /* of rekey */
 	const char *url;
 	const char *listen; /* NULL: the URL's port on all addresses */
 	const char *san[SAN_MAX + 1];
 	size_t san_count;
 	bool json;
+	bool sealed;
 };
 
 /*

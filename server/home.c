@@ -24,7 +24,7 @@ static void path_of(
 	(void)snprintf(ret_path, PATH_MAX + 32, "%s/%s", config->dir, file);
 }
 
-static int dir_open(const struct config *config, struct fault *fault)
+int home_dir_open(const struct config *config, struct fault *fault)
 {
 	int fd = open(config->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -189,7 +189,7 @@ int home_create(const struct config *config, struct fault *fault)
 	int r = dir_is_ours || errno == EEXIST ? 0 : fault_set(fault, -errno, "%s", config->dir);
 
 	if (r == 0) {
-		dirfd = dir_open(config, fault);
+		dirfd = home_dir_open(config, fault);
 		r = dirfd < 0 ? dirfd : 0;
 	}
 	if (r == 0 && !dir_is_empty(dirfd))
@@ -206,16 +206,13 @@ int home_create(const struct config *config, struct fault *fault)
 	return r;
 }
 
-static int vault_reopen(int dirfd, const struct config *config, enum home_use use,
+/* Takes `keys` over in any case. */
+static int vault_reopen(const struct config *config, enum home_use use, struct keys *keys,
     struct vault **ret_vault, struct fault *fault)
 {
 	char path[PATH_MAX + 32];
 	struct store *store;
-	struct keys *keys;
-	int r = keys_open(dirfd, &config->key_source, &keys, fault);
-
-	if (r < 0)
-		return r;
+	int r;
 
 	path_of(config, STORE_FILE, path);
 	r = store_open(path, use == HOME_SERVE ? STORE_WRITE : STORE_READ_ONLY, &store, fault);
@@ -267,12 +264,13 @@ static int home_begin_writing(struct home *home, struct audit_state *ret_audit, 
 	return r < 0 ? r : audit_begin(home, ret_audit, fault);
 }
 
-static int home_load(const struct config *config, enum home_use use, struct home *home,
+int home_load(const struct config *config, enum home_use use, struct keys *keys, struct home *home,
     struct audit_state *ret_audit, struct fault *fault)
 {
 	struct vault *vault;
-	int r = vault_reopen(home->dirfd, config, use, &vault, fault);
+	int r = vault_reopen(config, use, keys, &vault, fault);
 
+	*ret_audit = (struct audit_state){0};
 	if (r == 0)
 		r = server_assemble(&home->server, vault, fault);
 	if (r == 0 && use == HOME_SERVE)
@@ -281,19 +279,38 @@ static int home_load(const struct config *config, enum home_use use, struct home
 	return r;
 }
 
+int home_begin(
+    const struct config *config, enum home_use use, struct home *ret_home, struct fault *fault)
+{
+	struct home home = {.dirfd = home_dir_open(config, fault), .lock_fd = -1};
+	int r = home.dirfd < 0 ? home.dirfd : dir_check(home.dirfd, config, fault);
+
+	if (r == 0 && use == HOME_SERVE) {
+		home.lock_fd = lock_take(home.dirfd, config, fault);
+		r = home.lock_fd < 0 ? home.lock_fd : keys_settle(home.dirfd, fault);
+	}
+	if (r < 0) {
+		home_close(&home);
+		return r;
+	}
+
+	*ret_home = home;
+	return 0;
+}
+
 int home_open(const struct config *config, enum home_use use, struct home *ret_home,
     struct audit_state *ret_audit, struct fault *fault)
 {
-	struct home home = {.dirfd = dir_open(config, fault), .lock_fd = -1};
-	int r = home.dirfd < 0 ? home.dirfd : dir_check(home.dirfd, config, fault);
+	struct home home;
+	struct keys *keys;
+	int r = home_begin(config, use, &home, fault);
 
-	*ret_audit = (struct audit_state){0};
-	if (r == 0 && use == HOME_SERVE) {
-		home.lock_fd = lock_take(home.dirfd, config, fault);
-		r = home.lock_fd < 0 ? home.lock_fd : 0;
-	}
+	if (r < 0)
+		return r;
+
+	r = keys_open(home.dirfd, &config->key_source, &keys, fault);
 	if (r == 0)
-		r = home_load(config, use, &home, ret_audit, fault);
+		r = home_load(config, use, keys, &home, ret_audit, fault);
 	if (r < 0) {
 		home_close(&home);
 		return r;

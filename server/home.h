@@ -21,6 +21,9 @@ enum home_use {
 	HOME_CHECK, /* reads only; a server may be running beside */
 };
 
+/* The directory itself, whatever is in it; a negative error. */
+int home_dir_open(const struct config *config, struct fault *fault);
+
 #define STORE_FILE "store.db"
 #define LOCK_FILE  "lock"
 #define ADMIN_FILE "admin.pem"
@@ -39,5 +42,14 @@ int home_create(const struct config *config, struct fault *fault);
 int home_open(const struct config *config, enum home_use use, struct home *ret_home,
     struct audit_state *ret_audit, struct fault *fault);
 void home_close(struct home *home);
+
+/*
+ * The two halves of home_open(), for a server that gets its keys later. home_begin() takes the
+ * lock; home_load() takes `keys` over in any case, and leaves closing `home` to the caller.
+ */
+int home_begin(
+    const struct config *config, enum home_use use, struct home *ret_home, struct fault *fault);
+int home_load(const struct config *config, enum home_use use, struct keys *keys, struct home *home,
+    struct audit_state *ret_audit, struct fault *fault);
 
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "keys.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	char context[9];
@@ -112,6 +116,15 @@ uint32_t keys_old_term(const struct keys *keys)
 	return 0;
 }
 
+bool keys_is_full(const struct keys *keys)
+{
+	for (size_t i = 0; i < TERMS_MAX; i++)
+		if (keys->terms[i].number == 0)
+			return false;
+
+	return true;
+}
+
 static void wipe_key(uint8_t (*key)[ENVELOPE_KEY_BYTES])
 {
 	sodium_memzero(*key, sizeof(*key));
@@ -187,7 +200,7 @@ int keys_unseal(const struct seal *seal, const struct secret *material, struct k
 	return 0;
 }
 
-int keys_open(
+static int keys_open_once(
     int dirfd, const struct key_source *source, struct keys **ret_keys, struct fault *fault)
 {
 	cleanup_secret struct secret *material = NULL;
@@ -201,4 +214,149 @@ int keys_open(
 
 	r = keys_unseal(&seal, material, ret_keys);
 	return r < 0 ? fault_set(fault, r, SEAL_FILE) : 0;
+}
+
+/* Whether the seal opens with the key that a rekey has left, or is just about to move. */
+static int keys_open_next(int dirfd, struct keys **ret_keys)
+{
+	cleanup_secret struct secret *material = NULL;
+	struct seal seal;
+	int r = seal_read(dirfd, &seal, NULL);
+
+	if (r == 0)
+		r = master_read_file(dirfd, MASTER_KEY_NEXT_FILE, &material, NULL);
+
+	return r < 0 ? r : keys_unseal(&seal, material, ret_keys);
+}
+
+static bool key_is_in_dir(int dirfd, const struct key_source *source)
+{
+	struct seal seal;
+
+	return seal_read(dirfd, &seal, NULL) == 0 && master_is_in_dir(source, &seal);
+}
+
+/*
+ * Beside a server that rekeys, the seal and DIR/master.key are read one after the other, with its
+ * two renames before, between or behind: then the key is found under its other name, or the second
+ * time.
+ */
+int keys_open(
+    int dirfd, const struct key_source *source, struct keys **ret_keys, struct fault *fault)
+{
+	int r = keys_open_once(dirfd, source, ret_keys, fault);
+
+	if (r == 0 || !key_is_in_dir(dirfd, source))
+		return r;
+	if (keys_open_next(dirfd, ret_keys) == 0)
+		return 0;
+
+	return keys_open_once(dirfd, source, ret_keys, fault);
+}
+
+static int seal_put_new(int dirfd, const struct keys *keys, const struct new_master *master,
+    const struct secret *material, struct fault *fault)
+{
+	struct seal seal = {.by_passphrase = master->by_passphrase};
+	const char *key_file = master->material ? master->key_file : MASTER_KEY_FILE;
+	int r;
+
+	(void)snprintf(seal.key_file, sizeof(seal.key_file), "%s", key_file ? key_file : "");
+	r = root_wrap(keys, material, &seal);
+	if (r == 0)
+		r = seal_replace(dirfd, &seal);
+
+	return r < 0 ? fault_set(fault, r, SEAL_FILE) : 0;
+}
+
+int keys_check_new(int dirfd, const struct new_master *master, struct fault *fault)
+{
+	cleanup_keys struct keys *keys = NULL;
+	struct seal old;
+	int r = seal_read(dirfd, &old, fault);
+
+	if (r < 0 || !master->material || master->by_passphrase != old.by_passphrase ||
+	    keys_unseal(&old, master->material, &keys) < 0)
+		return r;
+
+	return fault_set_why(
+	    fault, -TACIT_E_CONFLICT, "it is the one in use already", "new master key");
+}
+
+static bool is_in_dir(const struct seal *seal)
+{
+	return !seal->by_passphrase && !strcmp(seal->key_file, MASTER_KEY_FILE);
+}
+
+int keys_rekey(
+    int dirfd, const struct keys *keys, const struct new_master *master, struct fault *fault)
+{
+	cleanup_secret struct secret *made = NULL;
+	struct seal old;
+	int r = seal_read(dirfd, &old, fault);
+
+	if (r == 0 && !master->material)
+		r = master_make_file(dirfd, MASTER_KEY_NEXT_FILE, &made, fault);
+	if (r == 0)
+		r = seal_put_new(dirfd, keys, master, made ? made : master->material, fault);
+	if (r < 0) {
+		if (made)
+			(void)unlinkat(dirfd, MASTER_KEY_NEXT_FILE, 0);
+		return r;
+	}
+
+	/* With an older copy of the seal the old key would still open the root key. */
+	if (master->material && is_in_dir(&old))
+		(void)unlinkat(dirfd, MASTER_KEY_FILE, 0);
+	return keys_settle(dirfd, fault);
+}
+
+/* Temporary files of fd.h that a crash has left: one of them may hold a key. */
+static void sweep(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, ".tacit-", 7))
+			(void)unlinkat(dirfd, entry->d_name, 0);
+	if (dir)
+		(void)closedir(dir);
+}
+
+static int next_settle(int dirfd, bool in_dir)
+{
+	struct keys *keys = NULL;
+	int r;
+
+	if (faccessat(dirfd, MASTER_KEY_NEXT_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+
+	r = in_dir ? keys_open_next(dirfd, &keys) : -TACIT_E_WRONG_KEY;
+	keys_free(keys);
+	if (r == 0)
+		r = renameat(dirfd, MASTER_KEY_NEXT_FILE, dirfd, MASTER_KEY_FILE);
+	else if (r == -TACIT_E_WRONG_KEY)
+		r = unlinkat(dirfd, MASTER_KEY_NEXT_FILE, 0);
+	else
+		return r;
+
+	return r < 0 || fsync(dirfd) < 0 ? -errno : 0;
+}
+
+int keys_settle(int dirfd, struct fault *fault)
+{
+	struct seal seal;
+	int r = seal_read(dirfd, &seal, fault);
+
+	if (r < 0)
+		return r;
+
+	r = next_settle(dirfd, is_in_dir(&seal));
+	if (r < 0)
+		return fault_set(fault, r, MASTER_KEY_NEXT_FILE);
+
+	sweep(dirfd);
+	return 0;
 }

@@ -60,6 +60,27 @@ int keys_create(
 int keys_open(
     int dirfd, const struct key_source *source, struct keys **ret_keys, struct fault *fault);
 
+/* What the new master key of a store is. */
+struct new_master {
+	bool by_passphrase;
+	const char *key_file; /* absolute; NULL: it came by descriptor, or is made in DIR */
+	const struct secret *material; /* the key or the passphrase; NULL: a key is made in DIR */
+};
+
+/* -TACIT_E_CONFLICT when it is the old one: that would go on opening the store. */
+int keys_check_new(int dirfd, const struct new_master *master, struct fault *fault);
+
+/*
+ * Seals the root key under a new master key, in one rename: until then the old one opens the store,
+ * and from then on the new one. A key that is made in DIR waits in DIR/master.key.new while that
+ * happens, and a crash at any step is mended by keys_settle().
+ */
+int keys_rekey(
+    int dirfd, const struct keys *keys, const struct new_master *master, struct fault *fault);
+
+/* What the only writer does at its start: finishes, or clears away, what a crash has left. */
+int keys_settle(int dirfd, struct fault *fault);
+
 /* Opens a seal with what master_find() gives. -TACIT_E_WRONG_KEY, -ENOMEM. */
 int keys_unseal(const struct seal *seal, const struct secret *material, struct keys **ret_keys);
 
@@ -69,6 +90,7 @@ void keys_free(struct keys *keys);
 const uint8_t *keys_term(const struct keys *keys, uint32_t number);
 /* Puts a term in, which becomes the one in use if its number is the highest. -TACIT_E_CORRUPT. */
 int keys_add_term(struct keys *keys, uint32_t number, const uint8_t key[static ENVELOPE_KEY_BYTES]);
+bool keys_is_full(const struct keys *keys);
 /* Forgets one, wiped. */
 void keys_remove_term(struct keys *keys, uint32_t number);
 /* The number of a term that is not the one in use; 0: there is none. */

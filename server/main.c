@@ -7,6 +7,10 @@ static const struct command commands[] = {
     {"serve", "--dir DIR", "serve the store over mTLS", command_serve_options, command_serve},
     {"check", "--dir DIR", "verify every record, the database and the audit chain",
         command_check_options, command_check},
+    {"unseal", "--dir DIR", "bring the master key to a server that was started sealed",
+        command_unseal_options, command_unseal},
+    {"rekey", "--dir DIR", "a new master key, and new keys around every value",
+        command_rekey_options, command_rekey},
     {0},
 };
 

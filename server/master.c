@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,14 +150,45 @@ static int passphrase_read_fd(
 	return passphrase_read(descriptor_of(number), what, ret_passphrase, fault);
 }
 
-static int terminal_read_line(int fd, struct secret **ret_line)
+/*
+ * A signal must not end us while the terminal is silent. It waits instead, and we look for it while
+ * we wait for the line.
+ */
+static void block_signals(sigset_t *ret_blocked, sigset_t *ret_saved)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+
+	(void)sigemptyset(ret_blocked);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		(void)sigaddset(ret_blocked, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, ret_blocked, ret_saved);
+}
+
+static bool signal_waits(const sigset_t *blocked)
+{
+	sigset_t pending;
+
+	if (sigpending(&pending) < 0)
+		return false;
+	for (int number = 1; number < NSIG; number++)
+		if (sigismember(&pending, number) == 1 && sigismember(blocked, number) == 1)
+			return true;
+
+	return false;
+}
+
+static int terminal_read_line(int fd, const sigset_t *blocked, struct secret **ret_line)
 {
 	cleanup_secret struct secret *line = NULL;
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	uint8_t *space;
 	ssize_t got;
 
 	if (secret_new(PASSPHRASE_MAX_BYTES, &line) < 0)
 		return -ENOMEM;
+	while (poll(&ready, 1, 100) == 0)
+		if (signal_waits(blocked))
+			return -EINTR;
 
 	space = secret_space(line, PASSPHRASE_MAX_BYTES);
 	got = read(fd, space, PASSPHRASE_MAX_BYTES); /* canonical mode: one line */
@@ -166,25 +199,55 @@ static int terminal_read_line(int fd, struct secret **ret_line)
 	return passphrase_trim(line, ret_line);
 }
 
+/* What was typed before the question is not an answer to it: hence the flush, and before it. */
+static int terminal_ask(int fd, const char *prompt, const struct termios *saved,
+    struct secret **ret_passphrase, struct fault *fault)
+{
+	struct termios silent = *saved;
+	sigset_t blocked, mask;
+	int r;
+
+	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+	silent.c_lflag |= ICANON | ISIG;
+	block_signals(&blocked, &mask);
+	(void)tcsetattr(fd, TCSAFLUSH, &silent);
+	(void)fd_write_all(fd, prompt, strlen(prompt));
+	r = terminal_read_line(fd, &blocked, ret_passphrase);
+	(void)tcsetattr(fd, TCSAFLUSH, saved);
+	(void)fd_write_all(fd, "\n", 1);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	return r < 0 ? fault_set(fault, r, "passphrase") : 0;
+}
+
 static int passphrase_ask(const char *prompt, struct secret **ret_passphrase, struct fault *fault)
 {
 	cleanup_fd int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	struct termios saved, silent;
-	int r;
+	struct termios saved;
 
 	if (fd < 0 || tcgetattr(fd, &saved) < 0)
 		return fault_set_why(fault, -TACIT_E_WRONG_KEY,
 		    "no terminal to ask on; use --passphrase-file or --passphrase-fd",
 		    "passphrase");
 
-	silent = saved;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	(void)fd_write_all(fd, prompt, strlen(prompt));
-	(void)tcsetattr(fd, TCSAFLUSH, &silent);
-	r = terminal_read_line(fd, ret_passphrase);
-	(void)tcsetattr(fd, TCSAFLUSH, &saved);
-	(void)fd_write_all(fd, "\n", 1);
-	return r < 0 ? fault_set(fault, r, "passphrase") : 0;
+	return terminal_ask(fd, prompt, &saved, ret_passphrase, fault);
+}
+
+int master_ask_new(struct secret **ret_material, struct fault *fault)
+{
+	cleanup_secret struct secret *first = NULL;
+	cleanup_secret struct secret *second = NULL;
+	int r = passphrase_ask("New passphrase: ", &first, fault);
+
+	if (r == 0)
+		r = passphrase_ask("The same again: ", &second, fault);
+	if (r < 0)
+		return r;
+	if (!secret_equals(first, secret_bytes(second), secret_len(second)))
+		return fault_set_why(
+		    fault, -TACIT_E_WRONG_KEY, "the two are not the same", "new passphrase");
+
+	*ret_material = secret_take(&first);
+	return 0;
 }
 
 static int passphrase_find(
@@ -222,13 +285,18 @@ static int key_find(int dirfd, const struct key_source *source, const struct sea
 	return master_read_file(dirfd, seal->key_file, ret_material, fault);
 }
 
+bool master_is_in_dir(const struct key_source *source, const struct seal *seal)
+{
+	char credential[PATH_MAX];
+
+	return !seal->by_passphrase && !strcmp(seal->key_file, MASTER_KEY_FILE) &&
+	       !source->key_file && !source->key_fd &&
+	       credential_path(credential, sizeof(credential)) < 0;
+}
+
 int master_find(int dirfd, const struct key_source *source, const struct seal *seal,
     struct secret **ret_material, struct fault *fault)
 {
-	if (source->given)
-		return secret_new_from(
-		    secret_bytes(source->given), secret_len(source->given), ret_material);
-
 	return seal->by_passphrase ? passphrase_find(source, ret_material, fault)
 	                           : key_find(dirfd, source, seal, ret_material, fault);
 }
@@ -248,7 +316,7 @@ static int open_parent(int dirfd, const char *path, const char **ret_name)
 	return fd < 0 ? -errno : fd;
 }
 
-static int file_make(int dirfd, const char *path, struct secret **ret_material, struct fault *fault)
+int master_make_file(int dirfd, const char *path, struct secret **ret_material, struct fault *fault)
 {
 	const char *name;
 	cleanup_fd int parent = open_parent(dirfd, path, &name);
@@ -290,7 +358,7 @@ static int key_make(int dirfd, const struct key_source *source, struct seal *sea
 		return key_read_fd(source->key_fd, ret_material, fault);
 
 	r = faccessat(at, path, F_OK, 0) == 0 ? master_read_file(at, path, ret_material, fault)
-	                                      : file_make(at, path, ret_material, fault);
+	                                      : master_make_file(at, path, ret_material, fault);
 	if (r < 0 || source->key_file)
 		return r < 0 ? r : seal_keep_path(seal, path, fault);
 

@@ -19,10 +19,10 @@ struct key_source {
 	const char *passphrase_file; /* a trailing newline does not count */
 	const char *key_fd;          /* "3": an open descriptor, read to its end */
 	const char *passphrase_fd;
-	const struct secret *given; /* handed over by `unseal`: the key or the passphrase itself */
 };
 
-#define MASTER_KEY_FILE "master.key"
+#define MASTER_KEY_FILE      "master.key"
+#define MASTER_KEY_NEXT_FILE "master.key.new" /* only while a rekey is under way */
 
 /*
  * What opens a seal: the key, exactly 32 bytes, or the passphrase, without its newline.
@@ -31,9 +31,19 @@ struct key_source {
 int master_find(int dirfd, const struct key_source *source, const struct seal *seal,
     struct secret **ret_material, struct fault *fault);
 
+/* Whether that is DIR/master.key, and nothing else was asked for. */
+bool master_is_in_dir(const struct key_source *source, const struct seal *seal);
+
 /* Reads a key file as master_find() does; `dirfd` is where a relative path starts. */
 int master_read_file(
     int dirfd, const char *path, struct secret **ret_material, struct fault *fault);
+
+/* Makes a key file, mode 0400. -EEXIST, -errno. */
+int master_make_file(
+    int dirfd, const char *path, struct secret **ret_material, struct fault *fault);
+
+/* Asks on the terminal, twice, for a passphrase that is to be a new one. -TACIT_E_WRONG_KEY. */
+int master_ask_new(struct secret **ret_material, struct fault *fault);
 
 /*
  * The same for a seal that is still to be made, whose `by_passphrase` and `key_file` it sets. A key

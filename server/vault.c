@@ -217,26 +217,65 @@ static void term_name(uint32_t term, char ret_name[static 16])
 	(void)snprintf(ret_name, 16, "%u", term);
 }
 
-static int term_store(struct vault *vault, uint32_t term)
+static void term_row_key(const struct vault *vault, uint32_t term, struct row_key *ret_key)
+{
+	char name[16];
+
+	term_name(term, name);
+	vault_row_key(vault, RECORD_TERM, name, ret_key);
+}
+
+static int term_store(
+    struct vault *vault, uint32_t term, const uint8_t key[static ENVELOPE_KEY_BYTES])
 {
 	cleanup_secret struct secret *record = NULL;
 	struct vault_change change = {0};
 	struct encoder encoder;
-	char name[16];
 
 	if (secret_new(64, &record) < 0)
 		return -ENOMEM;
 
 	encoder = (struct encoder){.out = record};
 	encode_u32(&encoder, term);
-	encode_bytes(&encoder, keys_term(vault->keys, term), ENVELOPE_KEY_BYTES);
+	encode_bytes(&encoder, key, ENVELOPE_KEY_BYTES);
 	if (encode_end(&encoder) < 0)
 		return -ENOMEM;
 
-	term_name(term, name);
-	vault_row_key(vault, RECORD_TERM, name, &change.key);
+	term_row_key(vault, term, &change.key);
 	change.record = record;
 	return vault_commit(vault, &change, 1);
+}
+
+int vault_new_term(struct vault *vault)
+{
+	cleanup_secret struct secret *key = NULL;
+	uint32_t term = vault->keys->term + 1;
+	int r = secret_new(ENVELOPE_KEY_BYTES, &key);
+
+	if (r < 0)
+		return r;
+	if (keys_is_full(vault->keys))
+		return -TACIT_E_CONFLICT;
+
+	envelope_new_key(secret_space(key, ENVELOPE_KEY_BYTES));
+	secret_grew(key, ENVELOPE_KEY_BYTES);
+	r = term_store(vault, term, secret_bytes(key));
+	return r < 0 ? r : keys_add_term(vault->keys, term, secret_bytes(key));
+}
+
+int vault_drop_term(struct vault *vault, uint32_t term)
+{
+	struct vault_change change = {0};
+	int r;
+
+	term_row_key(vault, term, &change.key);
+	r = vault_commit(vault, &change, 1);
+	if (r < 0)
+		return r;
+
+	keys_remove_term(vault->keys, term);
+	vault_scrub(vault);
+	return 0;
 }
 
 static int term_load(void *context, const struct row_key *key, const struct secret *record)
@@ -262,7 +301,7 @@ int vault_create(struct store *store, struct keys *keys, struct vault **ret_vaul
 	if (r < 0)
 		return r;
 
-	r = term_store(vault, keys->term);
+	r = term_store(vault, keys->term, keys_term(keys, keys->term));
 	if (r < 0) {
 		vault_close(vault);
 		return r;
@@ -460,6 +499,11 @@ int vault_commit(struct vault *vault, const struct vault_change changes[], size_
 void vault_scrub(struct vault *vault)
 {
 	store_scrub(vault->store);
+}
+
+int vault_reclaim(struct vault *vault)
+{
+	return store_reclaim(vault->store);
 }
 
 int vault_check_store(struct vault *vault, struct fault *fault)

@@ -55,6 +55,14 @@ int vault_open(
     struct store *store, struct keys *keys, struct vault **ret_vault, struct fault *fault);
 void vault_close(struct vault *vault);
 
+/*
+ * Puts a new term into the keyring; from now on it is the one in use. -TACIT_E_CONFLICT when there
+ * are too many old ones still.
+ */
+int vault_new_term(struct vault *vault);
+/* Destroys a term. Whatever is still sealed under it is lost: see rewrap.h. */
+int vault_drop_term(struct vault *vault, uint32_t term);
+
 const struct keys *vault_keys(const struct vault *vault);
 uint64_t vault_revision(const struct vault *vault);
 
@@ -91,6 +99,12 @@ int vault_commit(struct vault *vault, const struct vault_change changes[], size_
 
 /* After rows were deleted: see store_scrub(). */
 void vault_scrub(struct vault *vault);
+
+/*
+ * Gives a part of the space of deleted records back to the file system; see store_reclaim(). 1 when
+ * there is more to give back, 0 when not.
+ */
+int vault_reclaim(struct vault *vault);
 
 /* The storage engine's own check of its file. -TACIT_E_STORE_CORRUPT. */
 int vault_check_store(struct vault *vault, struct fault *fault);

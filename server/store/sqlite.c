@@ -25,6 +25,8 @@ struct store {
 	sqlite3_stmt *commit;
 	sqlite3_stmt *rollback;
 	bool scrub_due; /* store_scrub() has to be tried again */
+	bool still;     /* nothing was written since store_reclaim() had nothing to do */
+	bool reclaims;  /* between the first and the last step of store_reclaim() */
 };
 
 static const struct {
@@ -72,7 +74,9 @@ static const char connection_pragmas[] = "PRAGMA trusted_schema=OFF;"
 
 static int schema_create(struct store *store)
 {
-	return store_exec(store, "PRAGMA journal_mode=WAL;"
+	/* Pages that deletions have left can be cut off later only if this is said first. */
+	return store_exec(store, "PRAGMA auto_vacuum=INCREMENTAL;"
+	                         "PRAGMA journal_mode=WAL;"
 	                         "PRAGMA application_id=0x54414354;"
 	                         "PRAGMA user_version=1;"
 	                         "CREATE TABLE records(key BLOB PRIMARY KEY, value BLOB NOT NULL)"
@@ -467,11 +471,56 @@ int store_commit(struct store *store, const struct store_op ops[], size_t count)
 	int r;
 
 	read_end(store);
+	store->still = false;
 	r = commit_ops(store, ops, count);
 	if (r == 0 && store->scrub_due)
 		store_scrub(store);
 
 	return r;
+}
+
+#define RECLAIM_MIN_PAGES  64
+#define RECLAIM_STEP_PAGES 128
+#define RECLAIM_SQL        "PRAGMA incremental_vacuum(128)"
+
+/* Below a quarter of the file new rows will soon fill the space. */
+static int reclaim_is_worth_it(struct store *store, int *ret_free_pages)
+{
+	int pages = 0, free_pages = 0;
+	int r = pragma_int(store, "PRAGMA freelist_count", &free_pages);
+
+	if (r == 0)
+		r = pragma_int(store, "PRAGMA page_count", &pages);
+	if (r < 0)
+		return r;
+
+	*ret_free_pages = free_pages;
+	return store->reclaims ? free_pages > 0
+	                       : free_pages >= RECLAIM_MIN_PAGES && free_pages >= pages / 4;
+}
+
+int store_reclaim(struct store *store)
+{
+	int free_pages = 0, r;
+
+	if (store->still)
+		return 0;
+
+	read_end(store);
+	r = reclaim_is_worth_it(store, &free_pages);
+	store->still = r == 0;
+	if (r <= 0)
+		return r;
+
+	r = store_exec(store, RECLAIM_SQL);
+	if (r < 0)
+		return r;
+
+	store->reclaims = free_pages > RECLAIM_STEP_PAGES;
+	/* The file gets shorter when the log that says so is written back. */
+	if (!store->reclaims)
+		store_scrub(store);
+	return store->reclaims;
 }
 
 int store_check(struct store *store, struct fault *fault)

@@ -77,6 +77,13 @@ int store_commit(struct store *store, const struct store_op ops[], size_t count)
  */
 void store_scrub(struct store *store);
 
+/*
+ * Once a quarter of the files is space that deletions have left, gives it back to the file system
+ * step by step: as much in one call as is done within some milliseconds. 1 when there is more to
+ * give back, 0 when not.
+ */
+int store_reclaim(struct store *store);
+
 /* The engine's own check of its file; the first finding in `fault`. -TACIT_E_STORE_CORRUPT. */
 int store_check(struct store *store, struct fault *fault);
 

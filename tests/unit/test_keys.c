@@ -468,6 +468,128 @@ static void the_keyring_holds_terms_by_number(void **state)
 	keys_free(keys);
 }
 
+static void rekeyed(const struct keys *keys, const struct new_master *master)
+{
+	struct fault fault = {0};
+
+	if (keys_rekey(fixture.dirfd, keys, master, &fault) < 0)
+		fail_msg("%s: %s", fault.what, err_text(fault.err));
+}
+
+static void a_new_master_key_opens_and_the_old_one_does_not(void **state)
+{
+	struct keys *keys = created(&plain), *again = NULL;
+	char old_path[128];
+	const struct key_source old = {.key_file = old_path};
+	size_t len;
+	cleanup_free uint8_t *master = file_read(fixture_path(&fixture, MASTER_KEY_FILE), &len);
+
+	(void)state;
+	(void)snprintf(old_path, sizeof(old_path), "%s/old", fixture.dir);
+	file_write(old_path, master, len);
+	rekeyed(keys, &(struct new_master){0});
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(again);
+	keys_free(keys);
+	assert_refused(&old, -TACIT_E_WRONG_KEY, SEAL_FILE);
+	assert_true(access(fixture_path(&fixture, MASTER_KEY_NEXT_FILE), F_OK) < 0);
+}
+
+static void the_kind_of_the_master_key_can_change(void **state)
+{
+	static const uint8_t key[ENVELOPE_KEY_BYTES] = {9, 8, 7};
+	struct keys *keys = created(&plain), *again = NULL;
+	cleanup_secret struct secret *phrase = text_secret("correct horse");
+	cleanup_secret struct secret *material = NULL;
+	char path[128];
+	const struct key_source by_phrase = {.passphrase_file = path};
+	const struct new_master to_phrase = {.by_passphrase = true, .material = phrase};
+
+	(void)state;
+	rekeyed(keys, &to_phrase);
+	/* The old key would open the root key with an older copy of the seal. */
+	assert_true(access(fixture_path(&fixture, MASTER_KEY_FILE), F_OK) < 0);
+	(void)snprintf(path, sizeof(path), "%s/phrase", fixture.dir);
+	file_write(path, "correct horse\n", 14);
+	assert_int_equal(reopen(&by_phrase, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(again);
+
+	assert_int_equal(secret_new_from(key, sizeof(key), &material), 0);
+	file_write(path, key, sizeof(key));
+	rekeyed(keys, &(struct new_master){.key_file = path, .material = material});
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(again);
+	keys_free(keys);
+}
+
+static void the_key_in_use_is_no_new_one(void **state)
+{
+	size_t len;
+	cleanup_free uint8_t *master = NULL;
+	cleanup_secret struct secret *material = NULL;
+	struct new_master same = {0};
+
+	(void)state;
+	keys_free(created(&plain));
+	master = file_read(fixture_path(&fixture, MASTER_KEY_FILE), &len);
+	assert_int_equal(secret_new_from(master, len, &material), 0);
+	assert_int_equal(keys_check_new(fixture.dirfd, &same, NULL), 0);
+	same.material = material;
+	assert_int_equal(keys_check_new(fixture.dirfd, &same, NULL), -TACIT_E_CONFLICT);
+	same.by_passphrase = true;
+	assert_int_equal(keys_check_new(fixture.dirfd, &same, NULL), 0);
+}
+
+/* What lies in the directory after a crash behind each of the steps of a rekey. */
+static void a_rekey_that_a_crash_cut_short_is_mended(void **state)
+{
+	struct keys *keys = created(&plain), *again = NULL;
+	char key_path[128], next_path[128], seal_path[128];
+	size_t len, seal_len, new_len;
+	cleanup_free uint8_t *old = NULL;
+	cleanup_free uint8_t *seal = NULL;
+	cleanup_free uint8_t *new_key = NULL;
+
+	(void)state;
+	(void)snprintf(key_path, sizeof(key_path), "%s/" MASTER_KEY_FILE, fixture.dir);
+	(void)snprintf(next_path, sizeof(next_path), "%s/" MASTER_KEY_NEXT_FILE, fixture.dir);
+	(void)snprintf(seal_path, sizeof(seal_path), "%s/" SEAL_FILE, fixture.dir);
+	old = file_read(key_path, &len);
+	seal = file_read(seal_path, &seal_len);
+	rekeyed(keys, &(struct new_master){0});
+	new_key = file_read(key_path, &new_len);
+
+	/* The seal is new, and its key has not been moved yet. */
+	assert_int_equal(unlink(key_path), 0);
+	file_write(key_path, old, len);
+	file_write(next_path, new_key, new_len);
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(again);
+	assert_int_equal(keys_settle(fixture.dirfd, NULL), 0);
+	assert_true(access(next_path, F_OK) < 0);
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	keys_free(again);
+
+	/* The new key is there, and the seal is still the old one. */
+	file_write(key_path, old, len);
+	file_write(next_path, new_key, new_len);
+	file_write(seal_path, seal, seal_len);
+	file_write(fixture_path(&fixture, ".tacit-0123456789abcdef"), new_key, new_len);
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	assert_same_keys(keys, again);
+	keys_free(again);
+	assert_int_equal(keys_settle(fixture.dirfd, NULL), 0);
+	assert_true(access(next_path, F_OK) < 0);
+	assert_true(access(fixture_path(&fixture, ".tacit-0123456789abcdef"), F_OK) < 0);
+	assert_int_equal(reopen(&plain, &again, NULL), 0);
+	keys_free(again);
+	keys_free(keys);
+}
+
 static void an_empty_or_missing_passphrase_is_refused(void **state)
 {
 	char path[128];
@@ -507,6 +629,10 @@ int main(void)
 	    TEST(a_key_comes_by_descriptor),
 	    TEST(a_passphrase_comes_by_descriptor),
 	    TEST(the_keyring_holds_terms_by_number),
+	    TEST(a_new_master_key_opens_and_the_old_one_does_not),
+	    TEST(the_kind_of_the_master_key_can_change),
+	    TEST(the_key_in_use_is_no_new_one),
+	    TEST(a_rekey_that_a_crash_cut_short_is_mended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "attendance.h"
+
+#include <stdio.h>
+
+#include "control.h"
+#include "tacit/fd.h"
+
+static int control_begin(
+    struct attendance *attendance, const struct control_host *host, struct fault *fault)
+{
+	cleanup_fd int fd = control_listen(host->dirfd, fault);
+
+	return fd < 0 ? fd : control_server_start(host, &fd, &attendance->control, fault);
+}
+
+/* Says afterwards what could not be written to the log while it was sealed. */
+static int audit_unsealed(struct server *server, unsigned wrong, struct fault *fault)
+{
+	char subject[64];
+	const struct audit_event event = {
+	    .event = "store.unsealed", .subject = wrong > 0 ? subject : NULL};
+	int r;
+
+	(void)snprintf(subject, sizeof(subject), "after %u attempts with another key", wrong);
+	r = audit_write(server->audit, &event);
+	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
+}
+
+static int open_with(struct unsealing *unsealing, const struct config *config, struct keys *keys,
+    struct home *home, struct audit_state *ret_audit, struct fault *fault)
+{
+	int r = home_load(config, HOME_SERVE, keys, home, ret_audit, fault);
+
+	return r < 0 ? r : audit_unsealed(&home->server, unsealing->wrong, fault);
+}
+
+/* 1 for a signal that ends the server. */
+static int await_key(struct unsealing *unsealing, const sigset_t *signals, struct keys **ret_keys)
+{
+	for (;;) {
+		int number = 0;
+
+		(void)sigwait(signals, &number);
+		if (number == UNSEALING_SIGNAL && (*ret_keys = unsealing_take(unsealing)))
+			return 0;
+		if (number == SIGTERM || number == SIGINT)
+			return 1;
+	}
+}
+
+int attendance_await_key(struct attendance *attendance, const struct config *config,
+    const sigset_t *signals, struct home *home, struct audit_state *ret_audit, struct fault *fault)
+{
+	const struct control_host host = {
+	    .dirfd = home->dirfd, .unsealing = &attendance->unsealing, .dir = config->dir};
+	struct fault verdict = {0};
+	struct keys *keys;
+	int r;
+
+	unsealing_init(&attendance->unsealing);
+	r = control_begin(attendance, &host, fault);
+	if (r < 0)
+		return r;
+	r = await_key(&attendance->unsealing, signals, &keys);
+	if (r != 0)
+		return r;
+
+	r = open_with(&attendance->unsealing, config, keys, home, ret_audit, &verdict);
+	if (r < 0 && fault)
+		*fault = verdict;
+	unsealing_settle(&attendance->unsealing, &verdict);
+	return r;
+}
+
+int attendance_begin(struct attendance *attendance, struct home *home,
+    void (*complain)(const struct fault *fault), struct fault *fault)
+{
+	struct control_host host = {
+	    .dirfd = home->dirfd, .server = &home->server, .dir = attendance->dir};
+	int r = upkeep_start(&home->server, complain, &attendance->upkeep, fault);
+
+	host.upkeep = attendance->upkeep;
+	if (r < 0)
+		return r;
+	if (!attendance->control)
+		return control_begin(attendance, &host, fault);
+
+	control_server_set_host(attendance->control, &host);
+	return 0;
+}
+
+void attendance_end(struct attendance *attendance)
+{
+	unsealing_close(&attendance->unsealing);
+	control_server_stop(attendance->control);
+	upkeep_stop(attendance->upkeep);
+	unsealing_destroy(&attendance->unsealing);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "control_server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "rekey.h"
+#include "tacit/codec.h"
+#include "tacit/fd.h"
+
+struct control_server {
+	struct control_host host;
+	pthread_mutex_t mutex; /* guards the host between two requests */
+	int listen_fd;
+	pthread_t thread;
+	atomic_bool stops;
+};
+
+static int secret_decode(struct decoder *decoder, struct secret **ret_secret)
+{
+	size_t len;
+	const uint8_t *bytes = decode_bytes(decoder, &len);
+
+	return decoder->failed ? -TACIT_E_PROTOCOL : secret_new_from(bytes, len, ret_secret);
+}
+
+static int request_malformed(struct fault *fault)
+{
+	return fault_set(fault, -TACIT_E_PROTOCOL, CONTROL_SOCKET);
+}
+
+static int do_unseal(
+    const struct control_host *host, int fd, struct decoder *request, struct fault *fault)
+{
+	cleanup_secret struct secret *material = NULL;
+
+	(void)fd;
+	if (secret_decode(request, &material) < 0 || decode_end(request) < 0)
+		return request_malformed(fault);
+	if (!host->unsealing)
+		return fault_set_why(fault, -TACIT_E_CONFLICT, "it is not sealed", "%s", host->dir);
+
+	return unsealing_try(host->unsealing, host->dirfd, material, fault);
+}
+
+/* The data keys are brought over by the upkeep; who asked is told how far that is. */
+static int await_rewrap(const struct control_host *host, int fd, struct fault *fault)
+{
+	struct upkeep_state state;
+	uint64_t total = rekey_rows(host->server);
+
+	upkeep_hurry(host->upkeep);
+	for (;;) {
+		upkeep_look(host->upkeep, &state);
+		if (!state.rewraps)
+			return 0;
+		if (state.fault.err < 0) {
+			*fault = state.fault;
+			return fault->err;
+		}
+		if (control_send_progress(fd, state.rows, total) < 0)
+			return 0; /* nobody listens any more; it goes on all the same */
+		(void)usleep(100000);
+	}
+}
+
+static int do_rekey(
+    const struct control_host *host, int fd, struct decoder *request, struct fault *fault)
+{
+	struct rekey_request rekey = {0};
+	int r;
+
+	r = rekey_decode(request, &rekey);
+	if (r < 0)
+		return r == -TACIT_E_CORRUPT ? request_malformed(fault)
+		                             : fault_set(fault, r, CONTROL_SOCKET);
+
+	r = rekey_run(host->server, host->dirfd, &rekey, fault);
+	rekey_request_free(&rekey);
+	return r < 0 ? r : await_rewrap(host, fd, fault);
+}
+
+static const struct {
+	const char *word;
+	bool while_sealed;
+	int (*run)(
+	    const struct control_host *host, int fd, struct decoder *request, struct fault *fault);
+} requests[] = {
+    {"unseal", true, do_unseal},
+    {"rekey", false, do_rekey},
+};
+
+static int request_run(
+    const struct control_host *host, int fd, const struct secret *message, struct fault *fault)
+{
+	struct decoder request = {.at = secret_bytes(message), .left = secret_len(message)};
+	char word[16];
+
+	decode_text(&request, word, sizeof(word));
+	for (size_t i = 0; !request.failed && i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (strcmp(requests[i].word, word) != 0)
+			continue;
+		if (!host->server && !requests[i].while_sealed)
+			return fault_set(fault, -TACIT_E_SEALED, "%s", host->dir);
+		return requests[i].run(host, fd, &request, fault);
+	}
+
+	return request_malformed(fault);
+}
+
+/* The socket's mode keeps others out already; this holds even where a file's mode says nothing. */
+static bool peer_is_welcome(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static void answer(struct control_server *control, int fd)
+{
+	static const struct timeval patience = {.tv_sec = CONTROL_PATIENCE_MS / 1000};
+	cleanup_secret struct secret *message = NULL;
+	struct fault fault = {0};
+
+	if (!peer_is_welcome(fd))
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (control_receive(fd, &message) < 0)
+		return;
+
+	(void)pthread_mutex_lock(&control->mutex);
+	{
+		const struct control_host host = control->host;
+
+		(void)pthread_mutex_unlock(&control->mutex);
+		(void)request_run(&host, fd, message, &fault);
+	}
+	(void)control_send_verdict(fd, &fault);
+}
+
+static void *control_run(void *context)
+{
+	struct control_server *control = context;
+	struct pollfd ready = {.fd = control->listen_fd, .events = POLLIN};
+
+	while (!atomic_load(&control->stops)) {
+		cleanup_fd int fd = -1;
+
+		if (poll(&ready, 1, 500) <= 0)
+			continue;
+		fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			answer(control, fd);
+	}
+
+	return NULL;
+}
+
+static void control_free(struct control_server *control)
+{
+	(void)pthread_mutex_destroy(&control->mutex);
+	free(control);
+}
+
+int control_server_start(const struct control_host *host, int *listen_fd,
+    struct control_server **ret_control, struct fault *fault)
+{
+	struct control_server *control = calloc(1, sizeof(*control));
+	int r;
+
+	if (!control)
+		return fault_set(fault, -ENOMEM, CONTROL_SOCKET);
+
+	control->host = *host;
+	control->listen_fd = *listen_fd;
+	(void)pthread_mutex_init(&control->mutex, NULL);
+	r = pthread_create(&control->thread, NULL, control_run, control);
+	if (r != 0) {
+		control_free(control);
+		return fault_set(fault, -r, CONTROL_SOCKET);
+	}
+
+	(void)fd_take(listen_fd);
+	*ret_control = control;
+	return 0;
+}
+
+void control_server_set_host(struct control_server *control, const struct control_host *host)
+{
+	(void)pthread_mutex_lock(&control->mutex);
+	control->host = *host;
+	(void)pthread_mutex_unlock(&control->mutex);
+}
+
+void control_server_stop(struct control_server *control)
+{
+	if (!control)
+		return;
+
+	atomic_store(&control->stops, true);
+	(void)unlinkat(control->host.dirfd, CONTROL_SOCKET, 0);
+	(void)shutdown(control->listen_fd, SHUT_RDWR);
+	(void)pthread_join(control->thread, NULL);
+	(void)close(control->listen_fd);
+	control_free(control);
+}
