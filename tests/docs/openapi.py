@@ -4,8 +4,8 @@
 
 openapi.py check    FILE                prints what is wrong with the document itself
 openapi.py routes   FILE                prints METHOD PATH, every name in a path as {name}
-openapi.py validate FILE METHOD PATH STATUS [TYPE]
-                                        the answer's body on stdin; prints what is wrong with it
+openapi.py validate FILE                prints what is wrong with answers that are on stdin, one a
+                                        line: BODY-FILE METHOD PATH STATUS [TYPE]
 """
 
 import json
@@ -113,41 +113,44 @@ def find_operation(document, method, path):
     return None
 
 
-def validate_body(document, schema, media_type, body):
+def body_faults(document, schema, media_type, body):
     if media_type.endswith("json"):
         instance = json.loads(body)
-    elif schema:
-        instance = body.decode()
     else:
-        return
-    resolver = RefResolver("", document)
-    for error in Draft202012Validator(schema, resolver=resolver).iter_errors(instance):
-        print(f"{error.json_path}: {error.message}")
+        instance = body.decode() if schema else None
+    validator = Draft202012Validator(schema, resolver=RefResolver("", document))
+    for error in validator.iter_errors(instance):
+        yield f"{error.json_path}: {error.message}"
 
 
-def validate(document, method, path, status, media_type=""):
-    body = sys.stdin.buffer.read()
+def answer_faults(document, body, method, path, status, media_type=""):
     operation = find_operation(document, method, path.split("?")[0])
     if operation is None:
-        print(f"{method} {path}: not described")
+        yield "is not described"
         return
     responses = operation["responses"]
-    answer = resolve(document, responses.get(status, responses.get("default", {})))
-    contents = answer.get("content", {})
-    if not answer or (status not in responses and status < "400"):
-        print(f"{method} {path}: {status} is not described")
-    elif not contents and not body:
-        return
-    elif media_type not in contents:
-        print(f"{method} {path}: {status} with {media_type or 'no type'} is not described")
-    else:
-        validate_body(document, contents[media_type].get("schema", {}), media_type, body)
+    fallback = responses.get("default", {}) if status >= "400" else {}
+    contents = resolve(document, responses.get(status, fallback)).get("content", {})
+    if status not in responses and not fallback:
+        yield f"{status} is not described"
+    elif media_type in contents:
+        yield from body_faults(document, contents[media_type]["schema"], media_type, body)
+    elif contents or body:
+        yield f"{status} with {media_type or 'no type'} is not described"
+
+
+def validate(document):
+    for line in sys.stdin:
+        file, method, path, *rest = line.split()
+        with open(file, "rb") as body:
+            for fault in answer_faults(document, body.read(), method, path, *rest):
+                print(f"{method} {path}: {fault}")
 
 
 def main():
     action = {"check": check, "routes": routes, "validate": validate}[sys.argv[1]]
     with open(sys.argv[2], encoding="utf-8") as file:
-        action(yaml.load(file, Loader=StrictLoader), *sys.argv[3:])
+        action(yaml.load(file, Loader=StrictLoader))
 
 
 main()
