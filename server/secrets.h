@@ -5,9 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-#include "tacit/name.h"
+#include "secret_entry.h"
 #include "tacit/secret.h"
 #include "vault.h"
 
@@ -16,29 +15,6 @@
  * memory, sorted by name. Values are opened one at a time, when somebody reads them.
  */
 struct secrets;
-
-enum version_state {
-	VERSION_KEPT,
-	VERSION_DESTROYED, /* its data key is gone */
-};
-
-struct secret_version {
-	uint32_t number; /* 1, 2, ... */
-	uint32_t size;   /* bytes of the value */
-	int64_t created; /* seconds since the epoch */
-	enum version_state state;
-};
-
-struct secret_entry {
-	char *name;
-	char *file; /* never NULL: the default is spelled out */
-	char *env;
-	mode_t mode;
-	bool deleted;                    /* hidden until it is put or rolled back again */
-	uint32_t current;                /* number of the current version */
-	struct secret_version *versions; /* oldest first; the last one is not always the current */
-	size_t versions_count;
-};
 
 /* Older versions than this many are destroyed by a put. */
 #define SECRET_VERSIONS_KEPT 16
@@ -55,23 +31,9 @@ size_t secrets_lower_bound(const struct secrets *secrets, const char *name);
 const struct secret_entry *secrets_find(
     const struct secrets *secrets, const char *name, bool with_deleted);
 
-/* NULL when there is no such version. */
-const struct secret_version *secret_entry_version(
-    const struct secret_entry *entry, uint32_t number);
-
 /* Opens a value; `number` 0 is the current one. -TACIT_E_NOT_FOUND also when it is destroyed. */
 int secrets_open_value(struct secrets *secrets, const struct secret_entry *entry, uint32_t number,
     struct secret **ret_value);
-
-/* What a put or a change of metadata asks for; NULL leaves as it is (or the default). */
-struct secret_metadata {
-	const char *file;
-	const char *env;
-	const char *mode;
-};
-
-/* -TACIT_E_INVALID_NAME, _ENV or _MODE. */
-int secret_metadata_check(const struct secret_metadata *metadata);
 
 /*
  * A new version, which becomes the current one; a deleted secret comes back. *ret_entry is the
