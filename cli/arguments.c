@@ -29,8 +29,15 @@ int arguments_read(const struct command *command, int argc, char *argv[],
 	int option;
 
 	while ((option = option_next(&cursor, fault)) > 0) {
+		const char *value = cursor.value ? cursor.value : "";
+
 		assert(option <= ARGUMENT_OPTIONS_MAX);
-		arguments.options[option - 1] = cursor.value ? cursor.value : "";
+		if (arguments.given_count == ARGUMENT_GIVEN_MAX)
+			return fault_set_why(
+			    fault, -TACIT_E_USAGE, "too many options", "%s", command->name);
+		arguments.options[option - 1] = value;
+		arguments.given[arguments.given_count].row = option - 1;
+		arguments.given[arguments.given_count++].value = value;
 	}
 	if (option < 0)
 		return option;
@@ -66,6 +73,18 @@ const char *arguments_option(const struct arguments *arguments, const char *name
 	for (size_t i = 0; rows[i].name; i++) {
 		if (strcmp(rows[i].name, name) == 0)
 			return arguments->options[i];
+	}
+
+	return NULL;
+}
+
+const char *arguments_nth(const struct arguments *arguments, const char *name, int index)
+{
+	const struct option_row *rows = arguments->command->options;
+
+	for (int i = 0; i < arguments->given_count; i++) {
+		if (strcmp(rows[arguments->given[i].row].name, name) == 0 && index-- == 0)
+			return arguments->given[i].value;
 	}
 
 	return NULL;

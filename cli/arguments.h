@@ -22,11 +22,17 @@
 	}
 
 #define ARGUMENT_OPTIONS_MAX 16
+#define ARGUMENT_GIVEN_MAX   64 /* options on one command line, repeated ones counted */
 
 /* A command line that was taken apart by the rows of its command. Borrows argv. */
 struct arguments {
 	const struct command *command;
 	const char *options[ARGUMENT_OPTIONS_MAX]; /* by row; "" for a switch, NULL if not given */
+	struct {
+		int row;
+		const char *value;
+	} given[ARGUMENT_GIVEN_MAX]; /* all of them, in order */
+	int given_count;
 	char **items;
 	int count;
 };
@@ -49,6 +55,9 @@ int arguments_check(const struct arguments *arguments, struct fault *fault);
 
 /* The value of an option, "" for a switch; NULL if it was not given. */
 const char *arguments_option(const struct arguments *arguments, const char *name);
+
+/* The value that the `index`th option of that name was given; NULL when there are not so many. */
+const char *arguments_nth(const struct arguments *arguments, const char *name, int index);
 
 /* The argument at `index`, or NULL. */
 const char *arguments_item(const struct arguments *arguments, int index);

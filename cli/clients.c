@@ -19,6 +19,7 @@ const struct option_row client_add_options[] = {
     {"role", "ROLE", "client (default), operator, auditor or admin"},
     {"ttl", "D", "how long the certificate is valid, as 12h or 90d"},
     {"out", "FILE", "where the identity goes (default: stdout; on a terminal NAME.pem)"},
+    {"no-identity", NULL, "only add it: it will enrol with a join token"},
     COMMON_OPTIONS,
 };
 
@@ -260,12 +261,36 @@ static int client_add_to(
 	return err < 0 ? err : add_client(session, client, destination, body, key);
 }
 
+static int client_add_bare(struct session *session, const char *client)
+{
+	const struct arguments *arguments = &session->arguments;
+	cleanup_json struct json *body = json_new_object();
+	int err = body ? add_role(session, body) : -ENOMEM;
+
+	if (arguments_option(arguments, "out") || arguments_option(arguments, "ttl"))
+		return fault_set_why(&session->fault, -TACIT_E_USAGE,
+		    "not with --out or --ttl, which are about one", "--no-identity");
+	if (err == 0)
+		err = session_connect(session);
+	if (err == 0)
+		err = send_client(session, client, body, NULL);
+	if (err < 0)
+		return err;
+
+	(void)printf(
+	    "%s: added, without an identity; next: tacit token create %s\n", client, client);
+
+	return session_flush(session);
+}
+
 static int client_add(struct session *session)
 {
 	struct destination destination = {.dirfd = -1};
 	const char *client;
 	int err = session_client_name(session, 0, &client);
 
+	if (err == 0 && arguments_option(&session->arguments, "no-identity"))
+		return client_add_bare(session, client);
 	if (err == 0)
 		err = destination_choose(session, client, &destination);
 	if (err == 0)

@@ -24,6 +24,10 @@ COMMAND(import);
 COMMAND(client_add);
 COMMAND(client_ls);
 COMMAND(client_revoke);
+/* tokens.c */
+COMMAND(token_create);
+COMMAND(token_ls);
+COMMAND(token_revoke);
 /* grants.c */
 COMMAND(grant);
 COMMAND(ungrant);

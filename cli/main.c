@@ -24,12 +24,17 @@ static const struct command commands[] = {
         grant_run},
     {"ungrant", "CLIENT PATTERN", "take a grant back", ungrant_options, ungrant_run},
     {"grants", "[CLIENT]", "list who may read what", grants_options, grants_run},
+    {"token create", "CLIENT", "make a join token, with which a machine becomes that client",
+        token_create_options, token_create_run},
+    {"token ls", "", "list the join tokens", token_ls_options, token_ls_run},
+    {"token revoke", "ID", "refuse a join token from now on", token_revoke_options,
+        token_revoke_run},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const struct program program = {
     .name = "tacit",
-    .summary = "manage the secrets, clients and grants of a Tacit server",
+    .summary = "manage the secrets, clients, grants and join tokens of a Tacit server",
     .commands = commands,
 };
 

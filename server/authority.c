@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
+#include "signing_request.h"
 #include "tacit/codec.h"
 #include "tacit/fd.h"
 #include "tacit/url.h"
@@ -21,7 +23,6 @@
 #define CA_LIFETIME_S     (7300 * DAY_S)
 
 #define SERVER_LIFETIME_S (365 * DAY_S)
-#define CLOCK_TOLERANCE_S 300 /* a host whose clock is a little behind must not be locked out */
 #define SERVER_NAMES_MAX  32
 #define SERIAL_BYTES      17
 
@@ -50,13 +51,6 @@ static void certificate_deinit(gnutls_x509_crt_t *certificate)
 		gnutls_x509_crt_deinit(*certificate);
 }
 #define cleanup_certificate __attribute__((cleanup(certificate_deinit)))
-
-static void request_deinit(gnutls_x509_crq_t *request)
-{
-	if (*request)
-		gnutls_x509_crq_deinit(*request);
-}
-#define cleanup_request __attribute__((cleanup(request_deinit)))
 
 static gnutls_datum_t datum(const void *bytes, size_t len)
 {
@@ -162,7 +156,8 @@ static int certificate_begin(gnutls_x509_crt_t *ret_certificate, const char *com
 	    gnutls_x509_crt_set_serial(certificate, serial, sizeof(serial)) < 0 ||
 	    gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, common_name,
 	        (unsigned)strlen(common_name)) < 0 ||
-	    gnutls_x509_crt_set_activation_time(certificate, time(NULL) - CLOCK_TOLERANCE_S) < 0 ||
+	    gnutls_x509_crt_set_activation_time(certificate, time(NULL) - AUTHORITY_TOLERANCE_S) <
+	        0 ||
 	    gnutls_x509_crt_set_expiration_time(certificate, not_after) < 0)
 		return -TACIT_E_INTERNAL;
 
@@ -500,6 +495,29 @@ const char *authority_url(const struct authority *authority)
 	return authority->url;
 }
 
+bool authority_has_name(const struct authority *authority, const char *host)
+{
+	for (size_t i = 0; i < authority->names_count; i++)
+		if (!strcasecmp(authority->names[i], host))
+			return true;
+
+	return false;
+}
+
+int authority_ca_hash(
+    const struct authority *authority, uint8_t ret_hash[static AUTHORITY_CA_HASH_BYTES])
+{
+	cleanup_certificate gnutls_x509_crt_t ca = NULL;
+	size_t size = AUTHORITY_CA_HASH_BYTES;
+	int r = certificate_import(authority->ca_pem, &ca);
+
+	if (r == 0 &&
+	    (gnutls_x509_crt_get_fingerprint(ca, GNUTLS_DIG_SHA256, ret_hash, &size) < 0 ||
+	        size != AUTHORITY_CA_HASH_BYTES))
+		r = -TACIT_E_INTERNAL;
+	return r;
+}
+
 static void client_uri(
     const struct authority *authority, const char *name, char ret_uri[static 400])
 {
@@ -519,49 +537,15 @@ static int client_finish(const struct authority *authority, gnutls_x509_crt_t ce
 	return leaf_finish(authority, certificate, GNUTLS_KP_TLS_WWW_CLIENT, ret_pem);
 }
 
-/* EC and EdDSA keys, and RSA from 2048 bits: what GnuTLS calls at least "low" is too little. */
-static bool request_is_strong(gnutls_x509_crq_t request)
-{
-	unsigned bits = 0;
-	int algorithm = gnutls_x509_crq_get_pk_algorithm(request, &bits);
-
-	return algorithm >= 0 && gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm,
-	                             bits) >= GNUTLS_SEC_PARAM_MEDIUM;
-}
-
-static int request_import(const void *csr, size_t csr_len, gnutls_x509_crq_t *ret_request)
-{
-	gnutls_datum_t text = datum(csr, csr_len);
-
-	if (gnutls_x509_crq_init(ret_request) < 0)
-		return -ENOMEM;
-	if (gnutls_x509_crq_import(*ret_request, &text, GNUTLS_X509_FMT_PEM) < 0 ||
-	    gnutls_x509_crq_verify(*ret_request, 0) < 0 || !request_is_strong(*ret_request))
-		return -TACIT_E_INVALID_CSR;
-
-	return 0;
-}
-
 int authority_issue_client(const struct authority *authority, const void *csr, size_t csr_len,
     const char *name, uint64_t generation, int64_t not_after,
     char ret_pem[static CERTIFICATE_PEM_MAX_BYTES])
 {
-	cleanup_request gnutls_x509_crq_t request = NULL;
 	cleanup_certificate gnutls_x509_crt_t certificate = NULL;
-	gnutls_pubkey_t public_key = NULL;
-	int r = request_import(csr, csr_len, &request);
+	int r = certificate_begin(&certificate, name, generation, not_after);
 
 	if (r == 0)
-		r = certificate_begin(&certificate, name, generation, not_after);
-	if (r < 0)
-		return r;
-	if (gnutls_pubkey_init(&public_key) < 0)
-		return -ENOMEM;
-
-	if (gnutls_pubkey_import_x509_crq(public_key, request, 0) < 0 ||
-	    gnutls_x509_crt_set_pubkey(certificate, public_key) < 0)
-		r = -TACIT_E_INVALID_CSR;
-	gnutls_pubkey_deinit(public_key);
+		r = signing_request_give_key(csr, csr_len, certificate);
 
 	return r < 0 ? r : client_finish(authority, certificate, name, ret_pem);
 }

@@ -2,6 +2,7 @@
 #ifndef TACIT_SERVER_AUTHORITY_H
 #define TACIT_SERVER_AUTHORITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tacit/err.h"
@@ -36,12 +37,26 @@ const char *authority_server_pem(const struct authority *authority);
 const struct secret *authority_server_key(const struct authority *authority);
 /* "https://HOST:PORT", as init was told: what goes into identity files. */
 const char *authority_url(const struct authority *authority);
+/* Whether the server's certificate is for this host name or address too. */
+bool authority_has_name(const struct authority *authority, const char *host);
+
+#define AUTHORITY_CA_HASH_BYTES 32
+
+/* SHA-256 of the CA certificate's DER, by which join tokens know it. */
+int authority_ca_hash(
+    const struct authority *authority, uint8_t ret_hash[static AUTHORITY_CA_HASH_BYTES]);
 
 #define CERTIFICATE_PEM_MAX_BYTES 4096
 
 /*
+ * A certificate is valid from this many seconds before it was made: a host whose clock is a little
+ * behind must not be locked out.
+ */
+#define AUTHORITY_TOLERANCE_S 300
+
+/*
  * Issues a client certificate for the public key of a signing request (PKCS #10, PEM). Nothing else
- * in the request counts. -TACIT_E_INVALID_CSR: not one, a bad signature, or a weak key.
+ * in the request counts. -TACIT_E_INVALID_CSR: see signing_request.h.
  */
 int authority_issue_client(const struct authority *authority, const void *csr, size_t csr_len,
     const char *name, uint64_t generation, int64_t not_after,

@@ -248,24 +248,55 @@ static void clients_place(struct clients *clients, struct client *client)
 	clients->entries[index] = client;
 }
 
-/* Writes the client and shows it; on failure neither has happened. */
-static int client_commit(struct clients *clients, struct client **client)
+void client_change_free(struct client_change *change)
 {
-	cleanup_secret struct secret *record = NULL;
-	struct vault_change change = {0};
-	int r = client_encode(*client, &record);
+	secret_free(change->record);
+	client_free(change->client);
+	*change = (struct client_change){0};
+}
+
+/* Takes the client over if it succeeds. Makes room too, so that showing it cannot fail. */
+static int change_make(
+    struct clients *clients, struct client **client, struct client_change *ret_change)
+{
+	struct client_change change = {0};
+	int r = client_encode(*client, &change.record);
 
 	if (r == 0)
 		r = clients_reserve(clients);
-	if (r < 0)
+	if (r < 0) {
+		client_change_free(&change);
 		return r;
+	}
 
-	vault_row_key(clients->vault, RECORD_CLIENT, (*client)->name, &change.key);
-	change.record = record;
-	r = vault_commit(clients->vault, &change, 1);
+	vault_row_key(clients->vault, RECORD_CLIENT, (*client)->name, &change.row.key);
+	change.row.record = change.record;
+	change.client = client_take(client);
+	*ret_change = change;
+	return 0;
+}
+
+void clients_show(struct clients *clients, struct client_change *change)
+{
+	clients_place(clients, client_take(&change->client));
+}
+
+/* Writes the change and shows it; on failure neither has happened. */
+static int change_commit(struct clients *clients, struct client_change *change)
+{
+	int r = vault_commit(clients->vault, &change->row, 1);
+
 	if (r == 0)
-		clients_place(clients, client_take(client));
+		clients_show(clients, change);
 	return r;
+}
+
+static int client_commit(struct clients *clients, struct client **client)
+{
+	cleanup_client_change struct client_change change = {0};
+	int r = change_make(clients, client, &change);
+
+	return r < 0 ? r : change_commit(clients, &change);
 }
 
 static int client_copy_existing(
@@ -280,7 +311,8 @@ static int client_copy_existing(
 	return *ret_client ? 0 : -ENOMEM;
 }
 
-int clients_put(struct clients *clients, const char *name, enum role role, int64_t not_after)
+int clients_prepare_put(struct clients *clients, const char *name, enum role role,
+    int64_t not_after, struct client_change *ret_change)
 {
 	const struct client *old = clients_find(clients, name);
 	const struct client fresh = {
@@ -298,7 +330,15 @@ int clients_put(struct clients *clients, const char *name, enum role role, int64
 	client->revoked = false;
 	if (not_after)
 		client->not_after = not_after;
-	return client_commit(clients, &client);
+	return change_make(clients, &client, ret_change);
+}
+
+int clients_put(struct clients *clients, const char *name, enum role role, int64_t not_after)
+{
+	cleanup_client_change struct client_change change = {0};
+	int r = clients_prepare_put(clients, name, role, not_after, &change);
+
+	return r < 0 ? r : change_commit(clients, &change);
 }
 
 int clients_revoke(struct clients *clients, const char *name)

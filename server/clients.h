@@ -47,6 +47,22 @@ const struct client *clients_find(const struct clients *clients, const char *nam
  */
 int clients_put(struct clients *clients, const char *name, enum role role, int64_t not_after);
 
+/*
+ * The same as a change that is not made yet, so that it can go into one commit with other rows:
+ * prepare, vault_commit() with `row`, then clients_show(). Nothing else may change in between.
+ */
+struct client_change {
+	struct vault_change row;
+	struct secret *record; /* owned */
+	struct client *client; /* owned; as it will be */
+};
+
+int clients_prepare_put(struct clients *clients, const char *name, enum role role,
+    int64_t not_after, struct client_change *ret_change);
+void clients_show(struct clients *clients, struct client_change *change);
+void client_change_free(struct client_change *change);
+#define cleanup_client_change __attribute__((cleanup(client_change_free)))
+
 /* -TACIT_E_NOT_FOUND. */
 int clients_revoke(struct clients *clients, const char *name);
 int clients_delete(struct clients *clients, const char *name);

@@ -17,6 +17,8 @@
 const struct option_row command_serve_options[] = {
     {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
     {"listen", "ADDR:PORT", "where to listen (all addresses, the port of the URL)"},
+    {"enroll-listen", "ADDR:PORT", "take join tokens there (else there is no enrolment)"},
+    {"enroll-url", "URL", "how clients reach that (the host of the URL, the port just given)"},
     KEY_OPTION_ROWS,
     {"sealed", NULL, "start without the master key, and wait for `unseal`"},
     {0},
@@ -83,25 +85,110 @@ static void warn(const struct audit_state *audit)
 		                 "RLIMIT_MEMLOCK\n");
 }
 
-static int serve(const struct config *config, struct home *home, struct attendance *attendance,
-    const sigset_t *signals, struct fault *fault)
+/* Where join tokens send people, unless it was said: the server's host, at the port in `bound`. */
+static void enroll_url_derive(
+    const struct server *server, const char *bound, char ret_text[static 280])
 {
-	char address[320], url[320];
-	struct listener *listener;
-	int r;
+	struct url url = {.host = "?"}, own = {.host = "?"};
 
-	listen_address(config, &home->server, address);
-	r = attendance_begin(attendance, home, complain, fault);
-	if (r == 0)
-		r = listener_start(&home->server, address, &listener, url, fault);
+	(void)url_parse(authority_url(server->authority), &own);
+	(void)url_parse(bound, &url);
+	memcpy(own.port, url.port, sizeof(own.port));
+	url_print(&own, ret_text);
+}
+
+/* A client takes no other host than those in the server's certificate: better said now. */
+static int enroll_url_parse(
+    const struct server *server, const char *text, char ret_text[static 280], struct fault *fault)
+{
+	struct url url;
+	int r = url_parse(text, &url);
+
+	if (r < 0)
+		return fault_set(fault, r, "--enroll-url %s", text);
+	if (!authority_has_name(server->authority, url.host))
+		return fault_set_why(fault, -TACIT_E_INVALID_URL,
+		    "the server's certificate is not for that host; see init --san",
+		    "--enroll-url %s", text);
+
+	url_print(&url, ret_text);
+	return 0;
+}
+
+static int enroll_url_set(
+    const struct config *config, struct server *server, const char *bound, struct fault *fault)
+{
+	char text[280];
+	int r = 0;
+
+	if (config->enroll_url)
+		r = enroll_url_parse(server, config->enroll_url, text, fault);
+	else
+		enroll_url_derive(server, bound, text);
+	if (r == 0 && strlen(text) >= sizeof(server->enroll_url))
+		r = fault_set_why(fault, -TACIT_E_INVALID_URL, "too long for a join token",
+		    "--enroll-url %s", text);
 	if (r < 0)
 		return r;
 
-	(void)printf("listening on %s\n", url);
-	(void)fflush(stdout);
-	signals_wait(signals);
-	listener_stop(listener, DRAIN_MS);
+	memcpy(server->enroll_url, text, strlen(text) + 1);
 	return 0;
+}
+
+struct listeners {
+	struct listener *main;
+	struct listener *enrolment; /* NULL */
+};
+
+/* The enrolment listener goes first: while it drains, a new client still reaches the main one. */
+static void listeners_stop(const struct listeners *listeners)
+{
+	if (listeners->enrolment)
+		listener_stop(listeners->enrolment, DRAIN_MS);
+	if (listeners->main)
+		listener_stop(listeners->main, DRAIN_MS);
+}
+
+static int enrolment_start(const struct config *config, struct server *server,
+    struct listeners *listeners, struct fault *fault)
+{
+	char url[320];
+	int r;
+
+	if (!config->enroll_listen)
+		return 0;
+
+	r = listener_start(
+	    server, DOOR_ENROLMENT, config->enroll_listen, &listeners->enrolment, url, fault);
+	if (r == 0)
+		r = enroll_url_set(config, server, url, fault);
+	if (r == 0)
+		(void)printf("enrolment on %s\n", url);
+
+	return r;
+}
+
+static int serve(const struct config *config, struct home *home, struct attendance *attendance,
+    const sigset_t *signals, struct fault *fault)
+{
+	struct listeners listeners = {0};
+	char address[320], url[320];
+	int r;
+
+	r = attendance_begin(attendance, home, complain, fault);
+	if (r == 0)
+		r = enrolment_start(config, &home->server, &listeners, fault);
+	if (r == 0) {
+		listen_address(config, &home->server, address);
+		r = listener_start(&home->server, DOOR_MAIN, address, &listeners.main, url, fault);
+	}
+	if (r == 0) {
+		(void)printf("listening on %s\n", url);
+		(void)fflush(stdout);
+		signals_wait(signals);
+	}
+	listeners_stop(&listeners);
+	return r;
 }
 
 /* With the key that is at hand, or, sealed, with the one that somebody brings. */
@@ -134,6 +221,12 @@ int command_serve(const struct command *command, int argc, char *argv[])
 
 	if (exit_code >= 0)
 		return exit_code;
+	if (config.enroll_url && !config.enroll_listen) {
+		(void)fault_set_why(
+		    &fault, -TACIT_E_USAGE, "of no use without --enroll-listen", "--enroll-url");
+		complain(&fault);
+		return 2;
+	}
 
 	signals_block(&signals);
 	r = store_open_for(&config, &attendance, &signals, &home, &audit, &fault);

@@ -18,7 +18,9 @@ struct config {
 	struct key_source key_source;
 	struct key_source new_key_source; /* of rekey */
 	const char *url;
-	const char *listen; /* NULL: the URL's port on all addresses */
+	const char *listen;        /* NULL: the URL's port on all addresses */
+	const char *enroll_listen; /* NULL: no enrolment listener */
+	const char *enroll_url;    /* NULL: the URL's host, and the port of that listener */
 	const char *san[SAN_MAX + 1];
 	size_t san_count;
 	bool json;

@@ -54,7 +54,7 @@ int handle_client_get(struct exchange *exchange)
  * Whoever is not an admin himself makes no admins or operators, and does not touch those that
  * are: otherwise managing would be a way to reading everything.
  */
-static int manage_check(struct exchange *exchange, const struct client *target, enum role wanted)
+int exchange_manages(struct exchange *exchange, const struct client *target, enum role wanted)
 {
 	bool privileged = wanted >= ROLE_OPERATOR || (target && target->role >= ROLE_OPERATOR);
 
@@ -161,7 +161,7 @@ int handle_client_put(struct exchange *exchange)
 	if (r == 0)
 		r = client_order_parse(exchange, json, old, &order);
 	if (r == 0)
-		r = manage_check(exchange, old, order.role);
+		r = exchange_manages(exchange, old, order.role);
 	if (r == 0 && order.role != ROLE_ADMIN)
 		r = last_admin_check(exchange, old);
 	if (r == 0 && must_be_new && old && !old->revoked) {
@@ -185,7 +185,7 @@ int handle_client_put(struct exchange *exchange)
 static int client_change_begin(struct exchange *exchange, int status, const char *subject)
 {
 	const struct client *client = clients_find(exchange->server->clients, exchange->name);
-	int r = client ? manage_check(exchange, client, ROLE_CLIENT) : -TACIT_E_NOT_FOUND;
+	int r = client ? exchange_manages(exchange, client, ROLE_CLIENT) : -TACIT_E_NOT_FOUND;
 
 	return r < 0 ? r : exchange_audit_subject(exchange, status, subject);
 }
@@ -193,7 +193,7 @@ static int client_change_begin(struct exchange *exchange, int status, const char
 static int client_end_begin(struct exchange *exchange)
 {
 	const struct client *client = clients_find(exchange->server->clients, exchange->name);
-	int r = client ? manage_check(exchange, client, ROLE_CLIENT) : -TACIT_E_NOT_FOUND;
+	int r = client ? exchange_manages(exchange, client, ROLE_CLIENT) : -TACIT_E_NOT_FOUND;
 
 	if (r == 0)
 		r = last_admin_check(exchange, client);

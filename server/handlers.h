@@ -7,8 +7,8 @@
 
 /*
  * The handlers behind the table in route.c, one group to a file: handle_secrets.c,
- * handle_clients.c, handle_bundle.c. By the time a handler runs the caller has been identified and,
- * for the name in the path, allowed.
+ * handle_clients.c, handle_tokens.c, handle_enroll.c, handle_bundle.c. By the time a handler runs
+ * the caller has been identified and, for the name in the path, allowed.
  */
 struct exchange {
 	struct server *server;
@@ -18,6 +18,7 @@ struct exchange {
 	const char *name;            /* of the path; NULL where the route has none */
 	const char *event;           /* what the audit log calls this */
 	const char *detail;          /* handlers may say more than the error's text; NULL */
+	char subject[160];           /* of the audit line about a failure; "": the name */
 };
 
 /* 0, or the error that is answered. */
@@ -30,10 +31,18 @@ exchange_handler handle_versions_get, handle_rollback, handle_destroy;
 exchange_handler handle_metadata_get, handle_metadata_put;
 exchange_handler handle_client_list, handle_client_get, handle_client_put, handle_client_delete;
 exchange_handler handle_client_revoke;
+exchange_handler handle_token_list, handle_token_create, handle_token_revoke;
+exchange_handler handle_enroll, handle_renew;
 exchange_handler handle_grants_get, handle_grants_put, handle_grants_delete;
 
 /* Whether the caller may do this to `name`. */
 bool exchange_allows(const struct exchange *exchange, enum action action, const char *name);
+
+/*
+ * Whether the caller may manage a client that is `target` (NULL: not there yet) and is to have
+ * this role: -TACIT_E_DENIED.
+ */
+int exchange_manages(struct exchange *exchange, const struct client *target, enum role wanted);
 
 /*
  * Writes the audit line of this exchange; -TACIT_E_AUDIT_UNAVAILABLE, and then nothing may be

@@ -76,6 +76,15 @@ static int lock_take(int dirfd, const struct config *config, struct fault *fault
 	return fd_take(&fd);
 }
 
+/* How often what costs us something may be asked for. */
+static int server_limit(struct server *server)
+{
+	server->refusals = limiter_new(20, 1000);
+	server->all_refusals = limiter_new(200, 100);
+	server->renewals = limiter_new(60, 200);
+	return server->refusals && server->all_refusals && server->renewals ? 0 : -ENOMEM;
+}
+
 /* Takes `vault` over in any case; the other parts hold on to it. */
 static int server_assemble(struct server *server, struct vault *vault, struct fault *fault)
 {
@@ -89,12 +98,20 @@ static int server_assemble(struct server *server, struct vault *vault, struct fa
 		r = secrets_load(vault, &server->secrets, fault);
 	if (r == 0)
 		r = clients_load(vault, &server->clients, fault);
+	if (r == 0)
+		r = tokens_load(vault, &server->tokens, fault);
+	if (r == 0 && server_limit(server) < 0)
+		r = fault_set(fault, -ENOMEM, "limits");
 	return r;
 }
 
 static void server_disassemble(struct server *server)
 {
 	audit_close(server->audit);
+	limiter_free(server->renewals);
+	limiter_free(server->all_refusals);
+	limiter_free(server->refusals);
+	tokens_free(server->tokens);
 	clients_free(server->clients);
 	secrets_free(server->secrets);
 	authority_free(server->authority);

@@ -19,6 +19,23 @@
 #include "tacit/deadline.h"
 #include "tacit/fd.h"
 
+/*
+ * What each door lets a peer have. Anybody can connect to the enrolment listener: there is one
+ * thread for it, whatever comes; a stranger's connections are few; and one that gets nothing done
+ * is soon gone, so that whoever takes them all has to keep doing so.
+ */
+static const struct {
+	const char *option;
+	unsigned connections_max;
+	unsigned connections_per_address_max; /* 0: no limit of its own */
+	int patience_s;                       /* for a connection that completes no request */
+	int idle_s;
+	bool many_threads;
+} doors[] = {
+    [DOOR_MAIN] = {"--listen", 4096, 0, 90, 60, true},
+    [DOOR_ENROLMENT] = {"--enroll-listen", 512, 64, 10, 10, false},
+};
+
 int64_t listener_now_s(void)
 {
 	struct timespec now;
@@ -116,7 +133,7 @@ static void *reap_connections(void *context)
 	struct listener *listener = context;
 
 	while (!atomic_load(&listener->stopping)) {
-		int64_t oldest = listener_now_s() - LISTENER_PATIENCE_S;
+		int64_t oldest = listener_now_s() - doors[listener->door].patience_s;
 
 		(void)pthread_mutex_lock(&listener->mutex);
 		for (struct connection *at = listener->connections; at; at = at->next)
@@ -140,8 +157,9 @@ static unsigned processors(void)
 	return (unsigned)CPU_COUNT(&set);
 }
 
-static unsigned connections_max(void)
+static unsigned connections_max(enum door door)
 {
+	unsigned wanted = doors[door].connections_max;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -149,8 +167,8 @@ static unsigned connections_max(void)
 
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < 128 || limit.rlim_cur >= LISTENER_CONNECTIONS_MAX + 64)
-		return LISTENER_CONNECTIONS_MAX;
+	if (limit.rlim_cur < 128 || limit.rlim_cur >= wanted + 64)
+		return wanted;
 
 	return (unsigned)limit.rlim_cur - 64;
 }
@@ -164,7 +182,7 @@ static int daemon_start(struct listener *listener, int fd)
 	const struct authority *authority = listener->server->authority;
 	const struct secret *key = authority_server_key(authority);
 	cleanup_secret struct secret *key_text = NULL;
-	unsigned threads = processors();
+	unsigned threads = doors[listener->door].many_threads ? processors() : 1;
 
 	if (secret_new_from(secret_bytes(key), secret_len(key), &key_text) < 0 ||
 	    secret_append(key_text, "", 1) < 0)
@@ -178,9 +196,11 @@ static int daemon_start(struct listener *listener, int fd)
 	    authority_server_pem(authority), MHD_OPTION_HTTPS_PRIORITIES,
 	    "NORMAL:-VERS-ALL:+VERS-TLS1.3", MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
 	    MHD_OPTION_NOTIFY_COMPLETED, listener_on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-	    listener_leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT, connections_max(),
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)LISTENER_IDLE_S,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LISTENER_HEADERS_MAX_BYTES, MHD_OPTION_END);
+	    listener_leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
+	    connections_max(listener->door), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+	    doors[listener->door].connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT,
+	    (unsigned)doors[listener->door].idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)LISTENER_HEADERS_MAX_BYTES, MHD_OPTION_END);
 	return listener->daemon ? 0 : -TACIT_E_INTERNAL;
 }
 
@@ -195,7 +215,7 @@ static void listener_free(struct listener *listener)
 
 static int listener_run(struct listener *listener, int *fd)
 {
-	int r = listener_tls_new(listener->server->authority, &listener->tls);
+	int r = listener_tls_new(listener->server->authority, listener->door, &listener->tls);
 
 	if (r == 0)
 		r = daemon_start(listener, *fd);
@@ -219,10 +239,10 @@ static void url_of(int fd, char ret_url[static 320])
 	(void)snprintf(ret_url, 320, "https://%s", text);
 }
 
-int listener_start(struct server *server, const char *address, struct listener **ret_listener,
-    char ret_url[static 320], struct fault *fault)
+int listener_start(struct server *server, enum door door, const char *address,
+    struct listener **ret_listener, char ret_url[static 320], struct fault *fault)
 {
-	cleanup_fd int fd = socket_listen(address, fault);
+	cleanup_fd int fd = socket_listen(doors[door].option, address, fault);
 	struct listener *listener;
 	uint64_t first_request;
 	int r;
@@ -233,6 +253,7 @@ int listener_start(struct server *server, const char *address, struct listener *
 	if (!listener)
 		return fault_set(fault, -ENOMEM, "listener");
 
+	listener->door = door;
 	listener->server = server;
 	(void)pthread_mutex_init(&listener->mutex, NULL);
 	/* Unlikely to repeat over restarts, and in order within one. */

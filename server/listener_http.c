@@ -200,7 +200,7 @@ static enum MHD_Result arrival_begin(struct MHD_Connection *mhd_connection, cons
 	if (secret_new(0, &arrival->body) < 0)
 		return MHD_NO;
 
-	r = request_judge(mhd_connection, method, path, version);
+	r = request_judge(mhd_connection, connection->listener->door, method, path, version);
 	return r < 0 ? refuse(mhd_connection, arrival, r) : MHD_YES;
 }
 

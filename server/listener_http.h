@@ -10,8 +10,8 @@
  * Refuses what may not so much as reach a route, before its body is read: -TACIT_E_MALFORMED,
  * -TACIT_E_TOO_LARGE. In listener_request.c, like the next one.
  */
-int request_judge(struct MHD_Connection *mhd_connection, const char *method, const char *path,
-    const char *version);
+int request_judge(struct MHD_Connection *mhd_connection, enum door door, const char *method,
+    const char *path, const char *version);
 
 /* Fills in headers, query parameters and who asks; -TACIT_E_MALFORMED. */
 int request_fill(

@@ -17,6 +17,7 @@
 struct MHD_Connection;
 
 struct listener {
+	enum door door;
 	struct server *server;
 	struct MHD_Daemon *daemon;
 	struct listener_tls *tls;

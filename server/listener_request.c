@@ -45,8 +45,8 @@ static int content_length(struct MHD_Connection *mhd_connection, size_t *ret_len
 	return 0;
 }
 
-int request_judge(struct MHD_Connection *mhd_connection, const char *method, const char *path,
-    const char *version)
+int request_judge(struct MHD_Connection *mhd_connection, enum door door, const char *method,
+    const char *path, const char *version)
 {
 	struct header_census census = {0};
 	size_t len;
@@ -56,7 +56,7 @@ int request_judge(struct MHD_Connection *mhd_connection, const char *method, con
 	    census.content_lengths > 1 || census.hosts != 1 ||
 	    strlen(path) >= PROTO_PATH_MAX_BYTES || content_length(mhd_connection, &len) < 0)
 		return -TACIT_E_MALFORMED;
-	if (len > 0 && len > route_body_max(method, path))
+	if (len > 0 && len > route_body_max(door, method, path))
 		return -TACIT_E_TOO_LARGE;
 
 	return 0;
@@ -80,6 +80,7 @@ static const struct {
     {MHD_GET_ARGUMENT_KIND, "env", offsetof(struct request, env)},
     {MHD_GET_ARGUMENT_KIND, "mode", offsetof(struct request, mode)},
     {MHD_GET_ARGUMENT_KIND, "pattern", offsetof(struct request, pattern)},
+    {MHD_GET_ARGUMENT_KIND, "id", offsetof(struct request, token_id)},
 };
 
 struct member_fill {
@@ -128,6 +129,7 @@ int request_fill(
 
 	(void)MHD_get_connection_values(mhd_connection, MHD_HEADER_KIND, fill_member, &fill);
 	(void)MHD_get_connection_values(mhd_connection, MHD_GET_ARGUMENT_KIND, fill_member, &fill);
+	request->door = listener->door;
 	memcpy(request->peer, connection->peer, sizeof(request->peer));
 	(void)snprintf(request->id, sizeof(request->id), "%016llx",
 	    (unsigned long long)atomic_fetch_add(&listener->next_request, 1));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 
 struct listener_tls {
 	const struct authority *authority; /* borrowed */
+	enum door door;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_datum_t ticket_key;
 	struct verdicts *verdicts;
@@ -89,8 +91,13 @@ int connection_begin_tls(struct connection *connection)
 	gnutls_session_t session = connection->session;
 	struct listener_tls *tls = connection->listener->tls;
 
-	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials) < 0 ||
-	    gnutls_session_ticket_enable_server(session, &tls->ticket_key) < 0)
+	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials) < 0)
+		return -TACIT_E_INTERNAL;
+	if (tls->door == DOOR_ENROLMENT) {
+		connection->identified = true; /* nobody in particular */
+		return 0;
+	}
+	if (gnutls_session_ticket_enable_server(session, &tls->ticket_key) < 0)
 		return -TACIT_E_INTERNAL;
 
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
@@ -100,22 +107,40 @@ int connection_begin_tls(struct connection *connection)
 	return 0;
 }
 
-static int credentials_make(struct listener_tls *tls)
+static gnutls_datum_t datum(const void *bytes, size_t len)
+{
+	return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)bytes, .size = (unsigned)len};
+}
+
+static int credentials_set_key(struct listener_tls *tls)
 {
 	const struct authority *authority = tls->authority;
 	const struct secret *key = authority_server_key(authority);
-	const char *certificate = authority_server_pem(authority);
-	const char *ca = authority_ca_pem(authority);
-	const gnutls_datum_t key_text = {
-	    (unsigned char *)(uintptr_t)secret_bytes(key), (unsigned)secret_len(key)};
-	const gnutls_datum_t certificate_text = {
-	    (unsigned char *)(uintptr_t)certificate, (unsigned)strlen(certificate)};
-	const gnutls_datum_t ca_text = {(unsigned char *)(uintptr_t)ca, (unsigned)strlen(ca)};
+	const gnutls_datum_t key_text = datum(secret_bytes(key), secret_len(key));
+	char chain[2 * CERTIFICATE_PEM_MAX_BYTES];
+	int len = snprintf(chain, sizeof(chain), "%s%s", authority_server_pem(authority),
+	    tls->door == DOOR_ENROLMENT ? authority_ca_pem(authority) : "");
+	const gnutls_datum_t chain_text = datum(chain, (size_t)len);
 
-	if (gnutls_certificate_allocate_credentials(&tls->credentials) < 0 ||
-	    gnutls_certificate_set_x509_key_mem2(
-	        tls->credentials, &certificate_text, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) < 0 ||
-	    gnutls_certificate_set_x509_trust_mem(tls->credentials, &ca_text, GNUTLS_X509_FMT_PEM) <
+	return gnutls_certificate_set_x509_key_mem2(
+	           tls->credentials, &chain_text, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) < 0
+	           ? -TACIT_E_INTERNAL
+	           : 0;
+}
+
+static int credentials_make(struct listener_tls *tls)
+{
+	const char *ca = authority_ca_pem(tls->authority);
+	const gnutls_datum_t ca_text = datum(ca, strlen(ca));
+	int r;
+
+	if (gnutls_certificate_allocate_credentials(&tls->credentials) < 0)
+		return -ENOMEM;
+	r = credentials_set_key(tls);
+	if (r < 0 || tls->door == DOOR_ENROLMENT)
+		return r;
+
+	if (gnutls_certificate_set_x509_trust_mem(tls->credentials, &ca_text, GNUTLS_X509_FMT_PEM) <
 	        0 ||
 	    gnutls_session_ticket_key_generate(&tls->ticket_key) < 0)
 		return -TACIT_E_INTERNAL;
@@ -144,7 +169,8 @@ int connection_uncork(struct connection *connection)
 	return gnutls_record_uncork(connection->session, 0) < 0 ? -EAGAIN : 0;
 }
 
-int listener_tls_new(const struct authority *authority, struct listener_tls **ret_tls)
+int listener_tls_new(
+    const struct authority *authority, enum door door, struct listener_tls **ret_tls)
 {
 	struct listener_tls *tls = calloc(1, sizeof(*tls));
 	int r;
@@ -153,6 +179,7 @@ int listener_tls_new(const struct authority *authority, struct listener_tls **re
 		return -ENOMEM;
 
 	tls->authority = authority;
+	tls->door = door;
 	tls->verdicts = verdicts_new();
 	r = tls->verdicts ? credentials_make(tls) : -ENOMEM;
 	if (r < 0) {

@@ -7,14 +7,19 @@
 /* The TLS side of a listener: what the server shows, and whom it takes. */
 struct listener_tls;
 
-/* -ENOMEM, -TACIT_E_INTERNAL. */
-int listener_tls_new(const struct authority *authority, struct listener_tls **ret_tls);
+/*
+ * For DOOR_MAIN nobody gets past the handshake without a good certificate; for DOOR_ENROLMENT none
+ * is asked for, and the CA's is shown along with the server's, so that a peer can compare it with
+ * its join token before it has said anything. -ENOMEM, -TACIT_E_INTERNAL.
+ */
+int listener_tls_new(
+    const struct authority *authority, enum door door, struct listener_tls **ret_tls);
 void listener_tls_free(struct listener_tls *tls);
 
-/* To be called before the handshake: a peer without a good certificate will not get past it. */
+/* To be called before the handshake. */
 int connection_begin_tls(struct connection *connection);
 
-/* Who asks; NULL when the certificate is not one of a client of ours. */
+/* Who asks; NULL when there is no certificate, or not one of a client of ours. */
 const struct certificate_identity *connection_identity(struct connection *connection);
 
 /*

@@ -10,7 +10,8 @@
 
 /* What a caller needs to get past the door of a route. */
 enum access {
-	ACCESS_OPEN, /* nothing */
+	ACCESS_OPEN, /* nothing; these are the routes that the enrolment listener has too */
+	ACCESS_JOIN, /* a join token, which the handler looks at; on the enrolment listener only */
 	ACCESS_SELF, /* a certificate; the handler looks at each name */
 	ACCESS_READ, /* the action of that name on the secret in the path */
 	ACCESS_LIST,
@@ -45,11 +46,15 @@ struct route {
 };
 
 #define JSON_BODY PROTO_JSON_MAX_BYTES
+/* From anybody: a token and a signing request, and not much more. */
+#define ENROLL_BODY 20480
 
 /* The whole API. Rows with a suffix stand before the row without one. */
 static const struct route routes[] = {
     {"GET", "/v1/health", "", NAME_NONE, ACCESS_OPEN, NULL, handle_health, 0},
     {"GET", "/v1/ca", "", NAME_NONE, ACCESS_OPEN, NULL, handle_ca, 0},
+    {"POST", "/v1/enroll", "", NAME_NONE, ACCESS_JOIN, "client.enroll", handle_enroll, ENROLL_BODY},
+    {"POST", "/v1/renew", "", NAME_NONE, ACCESS_SELF, "client.renew", handle_renew, JSON_BODY},
     {"GET", "/v1/bundle", "", NAME_NONE, ACCESS_SELF, "bundle.read", handle_bundle, 0},
 
     {"GET", "/v1/secrets", "", NAME_NONE, ACCESS_SELF, "secret.list", handle_secret_list, 0},
@@ -83,6 +88,11 @@ static const struct route routes[] = {
         JSON_BODY},
     {"DELETE", "/v1/clients/", "", NAME_CLIENT, ACCESS_MANAGE, "client.delete",
         handle_client_delete, 0},
+
+    {"GET", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.list", handle_token_list, 0},
+    {"POST", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.create", handle_token_create,
+        JSON_BODY},
+    {"DELETE", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.revoke", handle_token_revoke, 0},
 };
 
 #define ROUTES_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -103,11 +113,20 @@ static bool route_has_path(const struct route *route, const char *path)
 	       !strcmp(path + len - suffix_len, route->suffix);
 }
 
+static bool route_is_behind(const struct route *route, enum door door)
+{
+	if (door == DOOR_ENROLMENT)
+		return route->access == ACCESS_OPEN || route->access == ACCESS_JOIN;
+
+	return route->access != ACCESS_JOIN;
+}
+
 /*
  * The route of a request. With NULL, *ret_allow says which methods the path has ("" when it is
  * unknown): for `/v1/secrets/NAME/versions` those of the versions only.
  */
-static const struct route *route_find(const char *method, const char *path, const char **ret_allow)
+static const struct route *route_find(
+    enum door door, const char *method, const char *path, const char **ret_allow)
 {
 	static _Thread_local char allow[64];
 	const struct route *first = NULL;
@@ -116,7 +135,7 @@ static const struct route *route_find(const char *method, const char *path, cons
 	for (size_t i = 0; i < ROUTES_COUNT; i++) {
 		const struct route *route = &routes[i];
 
-		if (!route_has_path(route, path))
+		if (!route_is_behind(route, door) || !route_has_path(route, path))
 			continue;
 		if (first && strcmp(first->suffix, route->suffix) != 0)
 			break;
@@ -131,13 +150,16 @@ static const struct route *route_find(const char *method, const char *path, cons
 	return NULL;
 }
 
-size_t route_body_max(const char *method, const char *path)
+size_t route_body_max(enum door door, const char *method, const char *path)
 {
 	const char *allow;
-	const struct route *route = route_find(method, path, &allow);
+	const struct route *route = route_find(door, method, path, &allow);
 
 	/* What has no route is to be told so, whatever it sent along. */
-	return route ? route->body_max_bytes : JSON_BODY;
+	if (!route)
+		return door == DOOR_ENROLMENT ? ENROLL_BODY : JSON_BODY;
+
+	return route->body_max_bytes;
 }
 
 void route_each(void (*visit)(void *context, const char *method, const char *path), void *context)
@@ -203,7 +225,7 @@ static int exchange_authorize(struct exchange *exchange, const struct route *rou
 {
 	bool on_secret = route->name_kind == NAME_SECRET;
 
-	if (route->access == ACCESS_OPEN || route->access == ACCESS_SELF)
+	if (route->access <= ACCESS_SELF)
 		return 0;
 
 	return exchange_allows(
@@ -256,8 +278,11 @@ static int exchange_audit_failure(struct exchange *exchange, const struct route 
 {
 	int status = err_http_status(err);
 
-	if (!exchange->event || err == -TACIT_E_AUDIT_UNAVAILABLE)
+	/* What is refused for coming too fast must not fill the log either. */
+	if (!exchange->event || err == -TACIT_E_AUDIT_UNAVAILABLE || err == -TACIT_E_TOO_MANY)
 		return 0;
+	if (exchange->subject[0])
+		return exchange_audit_subject(exchange, status, exchange->subject);
 	if (route->name_kind == NAME_SECRET && exchange->name)
 		return exchange_audit_name(exchange, status, exchange->name, 0);
 
@@ -287,7 +312,7 @@ static int exchange_run(struct exchange *exchange, const struct route *route)
 {
 	int r = 0;
 
-	if (route->access != ACCESS_OPEN)
+	if (route->access >= ACCESS_SELF)
 		r = exchange_identify(exchange);
 	if (r == 0)
 		r = name_from_path(route, exchange->request->path, &exchange->name);
@@ -313,7 +338,7 @@ static int response_fail(
 	response->status = status;
 	response->etag[0] = '\0';
 	response->content_type = PROTO_TYPE_PROBLEM;
-	response->retry_after_s = status == 503 ? 5 : 0;
+	response->retry_after_s = status == 503 ? 5 : status == 429 ? 1 : 0;
 	return proto_problem_print(err, detail, request->id, &response->body);
 }
 
@@ -321,7 +346,8 @@ int route_handle(struct server *server, struct request *request, struct response
 {
 	struct response response = {.status = 500};
 	struct exchange exchange = {.server = server, .request = request, .response = &response};
-	const struct route *route = route_find(request->method, request->path, &response.allow);
+	const struct route *route =
+	    route_find(request->door, request->method, request->path, &response.allow);
 	int r;
 
 	if (route) {

@@ -10,9 +10,13 @@
 #include "audit.h"
 #include "authority.h"
 #include "clients.h"
+#include "counters.h"
+#include "limiter.h"
 #include "secrets.h"
+#include "tacit/join_token.h"
 #include "tacit/proto.h"
 #include "tacit/secret.h"
+#include "tokens.h"
 #include "vault.h"
 #include "watch.h"
 
@@ -27,14 +31,29 @@ struct server {
 	struct authority *authority;
 	struct secrets *secrets;
 	struct clients *clients;
+	struct tokens *tokens;
 	struct audit *audit;
 	struct watch watch;
+	struct counters counters;
+
+	/* Where join tokens send people; "" while there is no enrolment listener. */
+	char enroll_url[JOIN_TOKEN_URL_MAX_BYTES + 1];
+	struct limiter *refusals;     /* of enrolment, by source address */
+	struct limiter *all_refusals; /* of enrolment, from anywhere */
+	struct limiter *renewals;     /* by client */
+};
+
+/* Which listener a request came in by. */
+enum door {
+	DOOR_MAIN,      /* peers have shown a certificate */
+	DOOR_ENROLMENT, /* peers are anybody */
 };
 
 #define ADDRESS_TEXT_BYTES 64
 #define REQUEST_ID_BYTES   17
 
 struct request {
+	enum door door;
 	const char *method;
 	char *path; /* without the query, still percent-encoded; decoded in place */
 
@@ -56,6 +75,7 @@ struct request {
 	const char *env;
 	const char *mode;
 	const char *pattern;
+	const char *token_id;
 
 	const struct secret *body; /* never NULL */
 
@@ -84,7 +104,7 @@ struct response {
 int route_handle(struct server *server, struct request *request, struct response *ret_response);
 
 /* The largest body that this request may have; judged before any of it is read. */
-size_t route_body_max(const char *method, const char *path);
+size_t route_body_max(enum door door, const char *method, const char *path);
 
 /*
  * Visits every route, in the order of the table: its method, and its path with `{name}` for a name

@@ -69,7 +69,7 @@ static int candidates_listen(const struct addrinfo *candidates, int family)
 	return r;
 }
 
-int socket_listen(const char *address, struct fault *fault)
+int socket_listen(const char *option, const char *address, struct fault *fault)
 {
 	static const struct addrinfo hints = {
 	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -78,15 +78,15 @@ int socket_listen(const char *address, struct fault *fault)
 	int r = address_split(address, &parts);
 
 	if (r < 0)
-		return fault_set_why(fault, r, "want ADDRESS:PORT", "--listen %s", address);
+		return fault_set_why(fault, r, "want ADDRESS:PORT", "%s %s", option, address);
 	if (getaddrinfo(parts.host[0] ? parts.host : NULL, parts.port, &hints, &candidates) != 0)
-		return fault_set(fault, -TACIT_E_RESOLVE, "--listen %s", address);
+		return fault_set(fault, -TACIT_E_RESOLVE, "%s %s", option, address);
 
 	r = parts.host[0] ? -EADDRNOTAVAIL : candidates_listen(candidates, AF_INET6);
 	if (r < 0)
 		r = candidates_listen(candidates, AF_UNSPEC);
 	freeaddrinfo(candidates);
-	return r < 0 ? fault_set(fault, r, "--listen %s", address) : r;
+	return r < 0 ? fault_set(fault, r, "%s %s", option, address) : r;
 }
 
 /* A socket for both families shows IPv4 peers as ::ffff:192.0.2.1 (RFC 4291, 2.5.5.2). */

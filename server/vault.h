@@ -27,6 +27,7 @@ enum record_kind {
 	RECORD_AUTHORITY = 'A', /* the CA's and the server's key and certificate */
 	RECORD_CLIENT = 'C',
 	RECORD_HEAD = 'H',
+	RECORD_TOKEN = 'J',      /* a join token */
 	RECORD_AUDIT_MARK = 'L', /* see audit_mark.h */
 	RECORD_SECRET = 'S',     /* what a secret is, and which versions it has */
 	RECORD_TERM = 'T',       /* a key of the keyring */

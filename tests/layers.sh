@@ -114,7 +114,8 @@ only 'openssl/' lib/tls.c lib/identity.c lib/identity_key.c lib/identity_make.c 
 	lib/identity_private.h lib/identity_read.c
 only 'microhttpd' server/listener.c server/listener_http.c server/listener_http.h \
 	server/listener_request.c
-only 'gnutls/' server/authority.c server/listener_tls.c
+only 'gnutls/' server/authority.c server/listener_tls.c server/signing_request.c \
+	server/signing_request.h
 only 'sqlite3' server/store/sqlite.c
 
 verdict 'lower layers of the library never include upper ones' "$(library)"

@@ -19,6 +19,7 @@
 	X(INVALID_ROLE, 400, 1, "invalid_role", "not a role")                                    \
 	X(INVALID_URL, 400, 1, "invalid_url", "not a valid URL")                                 \
 	X(INVALID_CSR, 400, 1, "invalid_csr", "not a valid signing request")                     \
+	X(INVALID_RANGE, 400, 1, "invalid_range", "not an address range, such as 192.0.2.0/24")  \
 	X(UNAUTHENTICATED, 401, 5, "unauthenticated", "certificate not accepted")                \
 	X(DENIED, 403, 5, "denied", "denied")                                                    \
 	X(NOT_FOUND, 404, 4, "not_found", "not found")                                           \

@@ -208,7 +208,7 @@ static void run_request(char *line, const char *body, size_t body_len)
 	while ((word = word_take(&line)))
 		member_fill(&request, word);
 	/* As the listener does, which refuses it before it gets here. */
-	if (body_len > route_body_max(method, path))
+	if (body_len > route_body_max(request.door, method, path))
 		return;
 
 	open_path = !strcmp(path, "/v1/health") || !strcmp(path, "/v1/ca");

@@ -13,7 +13,7 @@ cp evil.pem good.pem
 export TACIT_IDENTITY=$work/good.pem
 
 commands=(put get ls rm versions rollback destroy import 'client add' 'client ls' 'client revoke'
-	grant ungrant grants)
+	grant ungrant grants 'token create' 'token ls' 'token revoke')
 
 test_help_names_every_command_and_no_other() {
 	local command
@@ -38,7 +38,7 @@ test_every_command_has_help_with_the_common_options() {
 
 test_every_table_can_be_json() {
 	local command
-	for command in ls versions import 'client ls' grants put get; do
+	for command in ls versions import 'client ls' grants put get 'token create' 'token ls'; do
 		# shellcheck disable=SC2086 # two words
 		run $command --help
 		out_has '^  --json'
@@ -54,7 +54,8 @@ test_unknown_words_are_wrong_usage() {
 	refuse 2 'no such command' frobnicate
 	refuse 2 'no such command' client frobnicate
 	refuse 2 'no such command' client
-	refuse 2 'no such command' token ls
+	refuse 2 'no such command' token frobnicate
+	refuse 2 'no such command' token
 	refuse 2 'no command'
 	refuse 2 'option' ls --frobnicate
 	refuse 2 'option' ls --json=yes
@@ -72,6 +73,9 @@ test_the_number_of_arguments_is_checked() {
 	refuse 2 'too many' rm a b
 	refuse 2 'too many' client ls x
 	refuse 2 'too many' grants a b
+	refuse 2 'too few' token create
+	refuse 2 'too many' token ls x
+	refuse 2 'too few' token revoke
 }
 
 test_a_value_as_argument_is_refused_and_not_shown() {
@@ -142,6 +146,22 @@ test_roles_and_times_are_checked_before_they_are_sent() {
 	refuse 2 'timeout' ls --timeout 0
 	refuse 2 'timeout' ls --timeout later
 	[[ ! -e never.pem ]] || failed 'a file is there'
+}
+
+test_orders_of_tokens_are_checked_before_they_are_sent() {
+	local number
+	for number in 0 -1 1.5 x 1000001; do
+		refuse 2 '--uses: ' token create web --uses "$number"
+	done
+	refuse 2 '--ttl: not a time' token create web --ttl 0
+	refuse 2 '--certificate-ttl: not a time' token create web --certificate-ttl soon
+	refuse 1 'a/b: not a valid name' token create a/b
+	refuse 2 'no-identity: not with --out' client add web --no-identity --out web.pem
+}
+
+test_a_token_in_place_of_its_id_is_refused_and_not_shown() {
+	refuse 2 'wants the id of a token' token revoke tacit1.AAECAwQFBgcICQoLDA0ODxAREhMUFRYX
+	says_nowhere AAECAwQFBg
 }
 
 test_a_file_that_is_not_there_is_named() {

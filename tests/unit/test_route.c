@@ -152,6 +152,7 @@ static int setup(void **state)
 	fixture_make(&fixture);
 	fixture_open(&fixture);
 	server = &fixture.home.server;
+	(void)snprintf(server->enroll_url, sizeof(server->enroll_url), "https://127.0.0.1:8444");
 	put("/v1/secrets/web%2Fa", VALUE);
 	put("/v1/secrets/web%2Fa", VALUE " 2");
 	put("/v1/secrets/web%2Fb", VALUE);
@@ -199,6 +200,10 @@ static const struct row secret_rows[] = {
 static const struct row other_rows[] = {
     {"GET", "/v1/secrets", NULL, NULL, false, 200, 200, 200, 200, 200, 200},
     {"GET", "/v1/bundle", NULL, NULL, false, 200, 200, 200, 200, 200, 200},
+    {"POST", "/v1/renew", "{}", NULL, false, 400, 400, 400, 400, 400, 400},
+    {"GET", "/v1/tokens", NULL, NULL, false, 200, 200, 403, 403, 403, 403},
+    {"POST", "/v1/tokens", "{\"client\":\"victim\"}", NULL, true, 201, 201, 403, 403, 403, 403},
+    {"DELETE", "/v1/tokens", NULL, NULL, true, 400, 400, 403, 403, 403, 403},
     {"GET", "/v1/clients", NULL, NULL, false, 200, 200, 403, 403, 403, 403},
     {"GET", CLIENT, NULL, NULL, false, 200, 200, 403, 403, 403, 403},
     {"PUT", CLIENT, "{}", NULL, true, 200, 200, 403, 403, 403, 403},
@@ -422,6 +427,8 @@ static void another_method_is_refused_with_those_that_there_are(void **state)
 	    {"POST", "/v1/clients/web", "GET, PUT, DELETE"},
 	    {"POST", "/v1/clients/web/grants", "GET, PUT, DELETE"},
 	    {"GET", "/v1/clients/web/revoke", "POST"},
+	    {"PUT", "/v1/tokens", "GET, POST, DELETE"},
+	    {"GET", "/v1/renew", "POST"},
 	};
 
 	(void)state;
@@ -430,7 +437,7 @@ static void another_method_is_refused_with_those_that_there_are(void **state)
 		assert_problem("method_not_allowed");
 		assert_string_equal(answer.allow, rows[i].allow);
 		/* It is told so whatever it sends along. */
-		assert_true(route_body_max(rows[i].method, rows[i].path) > 0);
+		assert_true(route_body_max(DOOR_MAIN, rows[i].method, rows[i].path) > 0);
 	}
 	assert_int_equal(ask(ASK("admin", "GET", "/v1/bundle")), 200);
 	assert_null(answer.allow);
@@ -440,7 +447,7 @@ static void unknown_paths_are_not_found(void **state)
 {
 	static const char *const paths[] = {"", "/", "/v1", "/v1/", "/v2/bundle", "/v1/bundle/",
 	    "/v1/Bundle", "/v1/secrets/", "/v1/clients/", "v1/bundle", "//v1/bundle", "/v1/health?",
-	    "/v1/%62undle", "/metrics"};
+	    "/v1/%62undle", "/metrics", "/v1/enroll"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {
@@ -467,7 +474,8 @@ static void bodies_have_a_limit_for_each_route(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_int_equal(route_body_max(rows[i].method, rows[i].path), rows[i].max);
+		assert_int_equal(
+		    route_body_max(DOOR_MAIN, rows[i].method, rows[i].path), rows[i].max);
 }
 
 /* The suffixes are words of the API only where they are not percent-encoded into the name. */
