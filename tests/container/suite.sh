@@ -16,6 +16,8 @@ top=$(cd "$here/../.." && pwd)
 . "$top/tests/lib/server.sh"
 # shellcheck source=images.sh
 . "$here/images.sh"
+# shellcheck source=postgres_image.sh
+. "$here/postgres_image.sh"
 # shellcheck source=fixture.sh
 . "$here/fixture.sh"
 # shellcheck source=checks.sh
@@ -26,6 +28,12 @@ top=$(cd "$here/../.." && pwd)
 . "$here/doctor_cases.sh"
 # shellcheck source=example_cases.sh
 . "$here/example_cases.sh"
+# shellcheck source=compose_cases.sh
+. "$here/compose_cases.sh"
+# shellcheck source=init_cases.sh
+. "$here/init_cases.sh"
+# shellcheck source=kubernetes_cases.sh
+. "$here/kubernetes_cases.sh"
 shopt -s extglob
 
 programs=$(realpath "${1:-$top/build}")
@@ -46,7 +54,7 @@ without_engine() {
 
 build_images() {
 	local kind
-	for kind in scratch alpine distroless base_node_alpine server; do
+	for kind in scratch alpine distroless base_node_alpine base_debian postgres server; do
 		"image_$kind"
 	done
 }
@@ -116,11 +124,38 @@ run_examples() {
 	case_of 'examples/laptop works' laptop_works
 }
 
+run_compose() {
+	case_of 'examples/compose: setup.sh and up, web shows a visit' compose_starts
+	case_of 'examples/compose: all of it is hardened' compose_is_hardened
+	case_of 'examples/compose: the file of the api is 0400, on tmpfs' compose_delivers
+	case_of 'examples/compose: no value in inspect, logs, environ or cmdline' compose_hides_values
+	case_of 'examples/compose: POSTGRES_PASSWORD_FILE set the password' compose_database_took_password
+	case_of 'examples/compose: db cannot reach the store, nor web the db' compose_isolates
+	case_of "examples/compose: $compose_turns rotations, no query fails" compose_rotates
+	case_of 'examples/compose: rotate.sh twice in a row is refused' compose_turns_in_a_row_are_refused
+	case_of 'examples/compose: --retire ends the old password' compose_retires
+	case_of 'examples/compose: down leaves nothing' compose_ends
+}
+
+run_init_containers() {
+	case_of 'examples/init-container: images are built' image_init_pair
+	case_of 'examples/init-container/fetch.yml: fetches, and the app reads' pair_fetches
+	case_of 'examples/init-container/fetch.yml: a disk is refused' pair_refuses_disk
+	case_of 'examples/init-container/copy.yml: an image without the agent' pair_copies
+	case_of 'examples/kubernetes: pods are hardened' kubernetes_is_hardened
+	case_of 'examples/kubernetes: the network policy fits' kubernetes_is_isolated
+	case_of 'examples/kubernetes/fetch.yaml: fetches, and the app reads' pod_fetches
+	case_of 'examples/kubernetes/run.yaml: copies, runs, renews' pod_runs_and_renews
+}
+
 shared=${SUITE_RESULTS:-} # by run.sh, which closes with a report of its own
 results_start
 work=
 make_temp_dir work
 chmod 0755 "$work"
+memory= # a directory on a tmpfs of this host
+TMPDIR=/dev/shm make_temp_dir memory
+chmod 0755 "$memory"
 if engine_ensure && ensure_packages "${packages_container[@]}"; then
 	case_of 'images are built, and a hardened server is filled' prepare
 	if (($(results_count fail container) == 0)); then
@@ -129,6 +164,9 @@ if engine_ensure && ensure_packages "${packages_container[@]}"; then
 		run_others
 		run_doctor
 		run_examples
+		at_exit compose_clean
+		run_compose
+		run_init_containers
 	fi
 else
 	without_engine

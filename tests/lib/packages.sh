@@ -18,7 +18,8 @@
 	packages_shell=(shellcheck)
 	packages_engine=(docker.io iptables)
 	packages_image=(busybox-static)
-	packages_container=("${packages_image[@]}" musl-tools nodejs)
+	packages_compose=(docker-compose postgresql libpq-dev yq)
+	packages_container=("${packages_image[@]}" "${packages_compose[@]}" musl-tools nodejs)
 }
 
 package_installed() {
