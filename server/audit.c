@@ -3,364 +3,418 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
-#include <stdarg.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "audit_copy.h"
+#include "audit_file.h"
+#include "audit_files.h"
+#include "audit_line.h"
+#include "tacit/deadline.h"
 #include "tacit/fd.h"
-#include "tacit/name.h"
+#include "worker.h"
 
-#define MAC_BYTES      ((size_t)AUDIT_MAC_BYTES)
-#define LINE_MAX_BYTES ((size_t)8192)
+#define SYNC_MS 1000
+#define STOP_MS 2000
 
-static const char mac_member[] = ",\"mac\":\"";
-#define TAIL_BYTES (sizeof(mac_member) - 1 + 2 * MAC_BYTES + 3) /* ,"mac":"HEX"}\n */
+/* How the next line has to begin its file; a file that it does not begin needs nothing. */
+enum head {
+	HEAD_NONE,
+	HEAD_CONTINUED, /* the file before was moved away */
+	HEAD_RESTARTED, /* it is lost */
+};
 
-struct line {
-	char text[LINE_MAX_BYTES];
-	size_t len;
-	bool overflow;
+/* A batch is what goes out with one write: the line of an event, and what has to be said first. */
+struct batch {
+	struct audit_text text;
+	struct audit_mark chain; /* behind its last line */
+	uint64_t event_first;    /* number of the event's first line */
+	uint64_t refused;        /* how many requests it says were */
+	char request[32];        /* that the event tells of; "" for none */
 };
 
 struct audit {
 	const struct keys *keys; /* borrowed */
-	int fd;
-	uint64_t sequence; /* of the line written last */
-	off_t size;        /* what the file has to end at */
-	bool torn;         /* there is half a line behind that end */
-	uint8_t mac[MAC_BYTES];
-	struct line line; /* being written; here, since 8 KiB are too much to clear each time */
+	int dirfd;               /* owned */
+	pthread_mutex_t mutex;   /* guards all below; one batch at a time */
+
+	struct audit_mark chain; /* behind the last line that is in the file */
+	uint64_t file_first;     /* number of the first line in it; 0: none yet */
+	enum head head;
+	char head_subject[80];
+
+	struct worker writer;
+	struct audit_file file; /* the writer's, while that is busy */
+	struct batch batch;
+	bool batch_is_late; /* the writer is at it, and its request was refused */
+	bool reopen_is_due;
+	enum audit_replacement replacement;
+
+	uint64_t late_first, late_last; /* lines that came too late; 0: none */
+	char late_request[32];
+	uint64_t refused; /* requests since the log could be written last */
+
+	struct worker syncer;
+	int sync_fd;              /* the syncer's own */
+	uint64_t synced, syncing; /* numbers of lines */
+	int64_t sync_due_ms;
+	bool sync_has_failed;
+
+	struct audit_copy *copy; /* owned; NULL */
 };
 
-static void line_add(struct line *line, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* What the threads do. */
 
-static void line_add(struct line *line, const char *format, ...)
+static int batch_job(void *context)
 {
-	va_list args;
-	int added;
+	struct audit *audit = context;
+	const struct audit_text *text = &audit->batch.text;
+	int r = audit_file_append(&audit->file, text->bytes, text->len);
 
-	va_start(args, format);
-	added = vsnprintf(line->text + line->len, LINE_MAX_BYTES - line->len, format, args);
-	va_end(args);
-	if (added < 0 || (size_t)added >= LINE_MAX_BYTES - line->len)
-		line->overflow = true;
-	else
-		line->len += (size_t)added;
+	if (r == 0 && audit->copy)
+		audit_copy_send(audit->copy, text->bytes, text->len);
+	return r;
 }
 
-static void line_add_bytes(struct line *line, const char *bytes, size_t len)
+static int reopen_job(void *context)
 {
-	if (len >= LINE_MAX_BYTES - line->len) {
-		line->overflow = true;
-		return;
-	}
+	struct audit *audit = context;
 
-	memcpy(line->text + line->len, bytes, len);
-	line->len += len;
+	return audit_file_replace(&audit->file, audit->dirfd, &audit->replacement);
 }
 
-/*
- * Names and patterns need no escaping, by their grammar; but what a peer merely claims may end up
- * here too, so anything else is replaced.
- */
-static void line_add_text(struct line *line, const char *key, const char *text)
+static int sync_job(void *context)
 {
-	line_add_bytes(line, ",\"", 2);
-	line_add_bytes(line, key, strlen(key));
-	line_add_bytes(line, "\":\"", 3);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	struct audit *audit = context;
+	int r = fdatasync(audit->sync_fd) < 0 ? -errno : 0;
 
-		line_add_bytes(line, plain ? text : "?", 1);
-	}
-	line_add_bytes(line, "\"", 1);
+	fd_cleanup(&audit->sync_fd);
+	return r;
 }
 
-static void line_add_time(struct line *line)
-{
-	struct timespec now;
-	struct tm utc;
+/* Putting a batch together. */
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &utc);
-	line_add(line, ",\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\"", utc.tm_year + 1900,
-	    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-	    now.tv_nsec / 1000000);
+static int batch_add(struct audit *audit, const struct audit_event *event)
+{
+	struct batch *batch = &audit->batch;
+	bool heads_file = audit->file_first == 0 && batch->text.len == 0;
+
+	return audit_line_add(&batch->text, audit->keys, event, heads_file, &batch->chain);
 }
 
-static void line_add_secrets(struct line *line, const struct audit_event *event)
+static int batch_add_head(struct audit *audit)
 {
-	line_add(line, ",\"secrets\":[");
-	for (size_t i = 0; i < event->secrets_count; i++) {
-		line_add(line, "%s{\"name\":\"%s\"", i ? "," : "", event->secrets[i].name);
-		if (event->secrets[i].version)
-			line_add(line, ",\"version\":%u", event->secrets[i].version);
-		line_add(line, "}");
-	}
-	line_add(line, "]");
-}
+	static const struct audit_event continued = {.event = "audit.continued"};
+	const struct audit_event restarted = {
+	    .event = "audit.restarted", .subject = audit->head_subject};
 
-static void line_format(struct line *line, uint64_t sequence, const struct audit_event *event)
-{
-	const struct {
-		const char *key;
-		const char *text;
-	} texts[] = {
-	    {"event", event->event},
-	    {"client", event->client},
-	    {"peer", event->peer},
-	    {"request", event->request},
-	    {"subject", event->subject},
-	};
-
-	line_add(line, "{\"seq\":%llu", (unsigned long long)sequence);
-	line_add_time(line);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].text)
-			line_add_text(line, texts[i].key, texts[i].text);
-	if (event->status)
-		line_add(line, ",\"status\":%d", event->status);
-	if (event->secrets_count > 0)
-		line_add_secrets(line, event);
-}
-
-static void chain_mac(const struct keys *keys, const uint8_t previous[static MAC_BYTES],
-    const char *text, size_t len, uint8_t ret_mac[static MAC_BYTES])
-{
-	crypto_generichash_state state;
-
-	(void)crypto_generichash_init(&state, keys->audit, ENVELOPE_KEY_BYTES, MAC_BYTES);
-	(void)crypto_generichash_update(&state, previous, MAC_BYTES);
-	(void)crypto_generichash_update(&state, (const uint8_t *)text, len);
-	(void)crypto_generichash_final(&state, ret_mac, MAC_BYTES);
-}
-
-/*
- * Whether the file is as we left it, so that the next line continues the chain. What is left of a
- * line that did not go out whole is cut off here, if that was not possible at once.
- */
-static int log_check(struct audit *audit)
-{
-	struct stat status;
-
-	if (fstat(audit->fd, &status) < 0 || status.st_nlink == 0)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
-	if (status.st_size == audit->size)
+	if (audit->head == HEAD_NONE)
 		return 0;
-	if (!audit->torn || status.st_size < audit->size || ftruncate(audit->fd, audit->size) < 0)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
 
-	audit->torn = false;
-	return 0;
+	return batch_add(audit, audit->head == HEAD_CONTINUED ? &continued : &restarted);
 }
 
-static int line_write(struct audit *audit, const struct line *line)
+static int batch_add_late(struct audit *audit)
 {
-	if (log_check(audit) < 0)
+	char subject[96];
+	const struct audit_event late = {.event = "audit.late",
+	    .request = audit->late_request[0] ? audit->late_request : NULL,
+	    .subject = subject,
+	    .status = 503};
+
+	if (audit->late_first == 0)
+		return 0;
+
+	(void)snprintf(subject, sizeof(subject),
+	    "refused: lines %llu to %llu were written too late",
+	    (unsigned long long)audit->late_first, (unsigned long long)audit->late_last);
+	return batch_add(audit, &late);
+}
+
+static int batch_add_resumed(struct audit *audit)
+{
+	char subject[64];
+	const struct audit_event resumed = {.event = "audit.resumed", .subject = subject};
+
+	if (audit->refused == 0)
+		return 0;
+
+	(void)snprintf(subject, sizeof(subject), "requests refused meanwhile: %llu",
+	    (unsigned long long)audit->refused);
+	return batch_add(audit, &resumed);
+}
+
+/* `event` may be NULL: then only what is to be said anyway. */
+static int batch_fill(struct audit *audit, const struct audit_event *event)
+{
+	struct batch *batch = &audit->batch;
+	int r;
+
+	batch->text.len = 0;
+	batch->chain = audit->chain;
+	batch->refused = audit->refused;
+	r = batch_add_head(audit);
+	if (r == 0)
+		r = batch_add_late(audit);
+	if (r == 0)
+		r = batch_add_resumed(audit);
+
+	batch->event_first = batch->chain.sequence + 1;
+	if (r == 0 && event)
+		r = batch_add(audit, event);
+	(void)snprintf(batch->request, sizeof(batch->request), "%s",
+	    event && event->request ? event->request : "");
+	return r;
+}
+
+static void batch_is_written(struct audit *audit)
+{
+	if (audit->file_first == 0)
+		audit->file_first = audit->chain.sequence + 1;
+	audit->chain = audit->batch.chain;
+	audit->head = HEAD_NONE;
+	audit->late_first = 0;
+	audit->refused -= audit->batch.refused;
+}
+
+static void batch_came_late(struct audit *audit)
+{
+	const struct batch *batch = &audit->batch;
+
+	batch_is_written(audit);
+	if (batch->event_first > batch->chain.sequence)
+		return; /* there was no event in it */
+	audit->late_first = batch->event_first;
+	audit->late_last = batch->chain.sequence;
+	memcpy(audit->late_request, batch->request, sizeof(audit->late_request));
+}
+
+static int batch_write(struct audit *audit, const struct audit_event *event)
+{
+	int r = batch_fill(audit, event);
+
+	if (r == 0 && audit->batch.text.len > 0)
+		r = worker_do(&audit->writer, batch_job, audit, AUDIT_WAIT_MS);
+	if (r == -ETIMEDOUT)
+		audit->batch_is_late = true;
+	if (r == 0)
+		batch_is_written(audit);
+
+	return r < 0 ? -TACIT_E_AUDIT_UNAVAILABLE : 0;
+}
+
+/* Going on in another file. */
+
+static void file_is_replaced(struct audit *audit)
+{
+	if (audit->replacement == AUDIT_FILE_SAME)
+		return;
+
+	/* A file with nothing in it yet leaves what is to be said to its successor. */
+	if (audit->file_first > 0 && audit->replacement == AUDIT_FILE_MOVED)
+		audit->head = HEAD_CONTINUED;
+	if (audit->file_first > 0 && audit->replacement == AUDIT_FILE_DELETED) {
+		audit->head = HEAD_RESTARTED;
+		(void)snprintf(audit->head_subject, sizeof(audit->head_subject),
+		    "lines %llu to %llu are missing", (unsigned long long)audit->file_first,
+		    (unsigned long long)audit->chain.sequence);
+	}
+	audit->file_first = 0;
+}
+
+static int reopen(struct audit *audit)
+{
+	int r = worker_do(&audit->writer, reopen_job, audit, AUDIT_WAIT_MS);
+
+	audit->reopen_is_due = r < 0;
+	if (r == 0)
+		file_is_replaced(audit);
+	return r;
+}
+
+/*
+ * Takes note of what the writer has done since somebody did not wait for it any longer.
+ * -TACIT_E_AUDIT_UNAVAILABLE while it still is at it.
+ */
+static int settle(struct audit *audit)
+{
+	int r = worker_poll(&audit->writer);
+
+	if (r == -EBUSY)
 		return -TACIT_E_AUDIT_UNAVAILABLE;
-	if (fd_write_all(audit->fd, line->text, line->len) < 0) {
-		audit->torn = ftruncate(audit->fd, audit->size) < 0;
-		return -TACIT_E_AUDIT_UNAVAILABLE;
+	if (r <= 0 && audit->batch_is_late) {
+		audit->batch_is_late = false;
+		if (r == 0)
+			batch_came_late(audit);
+	} else if (r == 0) {
+		audit->reopen_is_due = false;
+		file_is_replaced(audit);
 	}
 
-	audit->size += (off_t)line->len;
-	return 0;
+	return audit->sync_has_failed ? -TACIT_E_AUDIT_UNAVAILABLE : 0;
 }
 
 int audit_write(struct audit *audit, const struct audit_event *event)
 {
-	struct line *line = &audit->line;
-	uint8_t mac[MAC_BYTES];
-	char mac_text[2 * MAC_BYTES + 1];
+	int r;
 
-	line->len = 0;
-	line->overflow = false;
-	line_format(line, audit->sequence + 1, event);
-	if (line->overflow)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
-
-	chain_mac(audit->keys, audit->mac, line->text, line->len, mac);
-	(void)sodium_bin2hex(mac_text, sizeof(mac_text), mac, sizeof(mac));
-	line_add(line, "%s%s\"}\n", mac_member, mac_text);
-	if (line->overflow || line_write(audit, line) < 0)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
-
-	audit->sequence++;
-	memcpy(audit->mac, mac, MAC_BYTES);
-	return 0;
-}
-
-/* Splits a line, without its newline, into what is under the mac and the mac. */
-static int line_split(
-    const char *text, size_t len, size_t *ret_covered_len, uint8_t ret_mac[static MAC_BYTES])
-{
-	size_t tail = TAIL_BYTES - 1;
-	const char *member = text + len - tail;
-	size_t mac_len;
-
-	if (len <= tail || memcmp(member, mac_member, sizeof(mac_member) - 1) != 0 ||
-	    memcmp(text + len - 2, "\"}", 2) != 0 ||
-	    sodium_hex2bin(ret_mac, MAC_BYTES, member + sizeof(mac_member) - 1, 2 * MAC_BYTES, NULL,
-	        &mac_len, NULL) != 0 ||
-	    mac_len != MAC_BYTES)
-		return -TACIT_E_CORRUPT;
-
-	*ret_covered_len = len - tail;
-	return 0;
-}
-
-static int line_sequence(const char *text, uint64_t *ret_sequence)
-{
-	static const char start[] = "{\"seq\":";
-	char *end;
-
-	if (strncmp(text, start, sizeof(start) - 1) != 0)
-		return -TACIT_E_CORRUPT;
-
-	*ret_sequence = strtoull(text + sizeof(start) - 1, &end, 10);
-	return *end == ',' ? 0 : -TACIT_E_CORRUPT;
-}
-
-/* Whether the line follows on `previous`; on success that becomes this line's mac. */
-static int line_verify(const struct keys *keys, const char *text, size_t len,
-    uint64_t expected_sequence, uint8_t previous[static MAC_BYTES])
-{
-	uint8_t said[MAC_BYTES], computed[MAC_BYTES];
-	uint64_t sequence;
-	size_t covered_len;
-
-	if (line_split(text, len, &covered_len, said) < 0 || line_sequence(text, &sequence) < 0)
-		return -TACIT_E_CORRUPT;
-
-	chain_mac(keys, previous, text, covered_len, computed);
-	if (sequence != expected_sequence || sodium_memcmp(said, computed, MAC_BYTES) != 0)
-		return -TACIT_E_CORRUPT;
-
-	memcpy(previous, said, MAC_BYTES);
-	return 0;
-}
-
-/*
- * The last two whole lines, which is what it takes to check the last one, and half a line that may
- * stand behind them.
- */
-#define LOG_END_BYTES (3 * LINE_MAX_BYTES)
-
-struct log_end {
-	char bytes[LOG_END_BYTES + 1];
-	size_t len;        /* whole lines only */
-	size_t torn_bytes; /* what stood behind the last newline */
-	off_t size;        /* of the file without the torn end */
-};
-
-static int log_end_read(int fd, struct log_end *ret_end)
-{
-	struct stat status;
-	off_t start;
-	ssize_t got;
-	const char *newline;
-
-	if (fstat(fd, &status) < 0)
-		return -errno;
-
-	start = status.st_size > (off_t)LOG_END_BYTES ? status.st_size - (off_t)LOG_END_BYTES : 0;
-	got = pread(fd, ret_end->bytes, LOG_END_BYTES, start);
-	if (got < 0)
-		return -errno;
-
-	newline = memrchr(ret_end->bytes, '\n', (size_t)got);
-	ret_end->len = newline ? (size_t)(newline - ret_end->bytes) + 1 : 0;
-	ret_end->torn_bytes = (size_t)got - ret_end->len;
-	ret_end->size = start + (off_t)ret_end->len;
-	ret_end->bytes[ret_end->len] = '\0';
-	return 0;
-}
-
-/* The line in front of `end`, or NULL when it does not start within `bytes`. */
-static char *line_before(char *bytes, char *end)
-{
-	char *newline;
-
-	if (end <= bytes + 1)
-		return NULL;
-
-	newline = memrchr(bytes, '\n', (size_t)(end - 1 - bytes));
-	return newline ? newline + 1 : bytes;
-}
-
-static int chain_resume(struct audit *audit, struct log_end *end)
-{
-	char *last_end = end->bytes + end->len;
-	char *last = line_before(end->bytes, last_end);
-	char *before = last ? line_before(end->bytes, last) : NULL;
-	uint64_t sequence;
-	size_t covered_len;
-	int r = last ? line_sequence(last, &sequence) : -TACIT_E_CORRUPT;
-
-	if (r == 0 && before)
-		r = line_split(before, (size_t)(last - before) - 1, &covered_len, audit->mac);
+	(void)pthread_mutex_lock(&audit->mutex);
+	r = settle(audit);
 	if (r == 0)
-		r = line_verify(
-		    audit->keys, last, (size_t)(last_end - last) - 1, sequence, audit->mac);
-	if (r < 0)
-		return r;
+		r = batch_write(audit, event);
+	audit->refused += r < 0;
+	(void)pthread_mutex_unlock(&audit->mutex);
 
-	audit->sequence = sequence;
-	audit->size = end->size;
-	return 0;
+	return r;
 }
 
-static struct audit *audit_new(const struct keys *keys, int fd)
+int audit_reopen(struct audit *audit)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&audit->mutex);
+	audit->reopen_is_due = true;
+	r = settle(audit);
+	if (r == 0)
+		r = reopen(audit);
+	if (r == 0)
+		r = batch_write(audit, NULL);
+	(void)pthread_mutex_unlock(&audit->mutex);
+
+	return r == -ETIMEDOUT ? -TACIT_E_AUDIT_UNAVAILABLE : r;
+}
+
+/* Syncing has a thread of its own, so that no line waits for the disk while it takes its time. */
+
+static void sync_end(struct audit *audit, int r)
+{
+	if (r == -ETIMEDOUT)
+		return; /* it is under way */
+
+	audit->sync_has_failed = r < 0;
+	if (r == 0)
+		audit->synced = audit->syncing;
+}
+
+static void sync_begin(struct audit *audit)
+{
+	int fd = fcntl(audit->file.fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+
+	audit->sync_fd = fd;
+	audit->syncing = audit->chain.sequence;
+	audit->sync_due_ms = deadline_in_ms(SYNC_MS);
+	sync_end(audit, worker_do(&audit->syncer, sync_job, audit, 0));
+}
+
+static void sync_step(struct audit *audit, bool writer_is_idle)
+{
+	int r = worker_poll(&audit->syncer);
+
+	if (r == -EBUSY)
+		return;
+	if (r <= 0)
+		sync_end(audit, r);
+	if (writer_is_idle && deadline_left_ms(audit->sync_due_ms) == 0 &&
+	    (audit->synced < audit->chain.sequence || audit->sync_has_failed))
+		sync_begin(audit);
+}
+
+void audit_tick(struct audit *audit)
+{
+	bool writer_is_idle;
+
+	(void)pthread_mutex_lock(&audit->mutex);
+	(void)settle(audit);
+	writer_is_idle = !audit->writer.is_busy;
+	sync_step(audit, writer_is_idle);
+	if (writer_is_idle && audit->reopen_is_due)
+		(void)reopen(audit);
+	if (settle(audit) == 0 && (audit->head || audit->late_first > 0 || audit->refused > 0))
+		(void)batch_write(audit, NULL);
+	(void)pthread_mutex_unlock(&audit->mutex);
+}
+
+void audit_position(struct audit *audit, struct audit_mark *ret_mark)
+{
+	(void)pthread_mutex_lock(&audit->mutex);
+	*ret_mark = audit->chain;
+	(void)pthread_mutex_unlock(&audit->mutex);
+}
+
+int audit_get_mark(struct audit *audit, struct audit_mark *ret_mark)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&audit->mutex);
+	r = settle(audit);
+	if (r == 0 && fdatasync(audit->file.fd) < 0)
+		r = -errno;
+	if (r == 0)
+		*ret_mark = audit->chain;
+	(void)pthread_mutex_unlock(&audit->mutex);
+
+	return r;
+}
+
+/* Opening and closing. */
+
+static int audit_new(int dirfd, int flags, const struct keys *keys, struct audit **ret_audit)
 {
 	struct audit *audit = calloc(1, sizeof(*audit));
+	int r = audit ? audit_file_open(dirfd, flags, &audit->file) : -ENOMEM;
 
-	if (!audit)
-		return NULL;
+	if (r < 0) {
+		free(audit);
+		return r;
+	}
 
 	audit->keys = keys;
-	audit->fd = fd;
-	return audit;
+	audit->dirfd = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+	audit->sync_fd = -1;
+	(void)pthread_mutex_init(&audit->mutex, NULL);
+	worker_init(&audit->writer);
+	worker_init(&audit->syncer);
+	*ret_audit = audit;
+	return 0;
 }
 
+/* A thread that is stuck in a system call still uses all of this: then it is left behind. */
 void audit_close(struct audit *audit)
 {
 	if (!audit)
 		return;
+	if (!worker_stop(&audit->writer, STOP_MS) || !worker_stop(&audit->syncer, STOP_MS))
+		return;
 
-	(void)fdatasync(audit->fd);
-	(void)close(audit->fd);
+	audit_file_close(&audit->file);
+	fd_cleanup(&audit->dirfd);
+	audit_copy_free(audit->copy);
+	audit_text_free(&audit->batch.text);
+	(void)pthread_mutex_destroy(&audit->mutex);
 	free(audit);
 }
 
-/* Opens or makes the file; takes care of nothing in it. NULL, and why in *ret_err. */
-static struct audit *log_open(int dirfd, int flags, const struct keys *keys, int *ret_err)
+int audit_start(struct audit *audit, struct audit_copy *copy)
 {
-	cleanup_fd int fd =
-	    openat(dirfd, AUDIT_FILE, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-	struct audit *audit;
+	int r = worker_start(&audit->writer, "tacit-audit");
 
-	*ret_err = fd < 0 ? -errno : -ENOMEM;
-	audit = fd < 0 ? NULL : audit_new(keys, fd);
-	if (audit)
-		(void)fd_take(&fd);
-	return audit;
+	audit->copy = copy;
+	return r < 0 ? r : worker_start(&audit->syncer, "tacit-sync");
 }
 
 int audit_create(int dirfd, const struct keys *keys, struct audit **ret_audit, struct fault *fault)
 {
 	static const struct audit_event started = {.event = "audit.started"};
-	int r;
-	struct audit *audit = log_open(dirfd, O_CREAT | O_EXCL, keys, &r);
+	struct audit *audit = NULL;
+	int r = audit_new(dirfd, O_CREAT | O_EXCL, keys, &audit);
 
-	if (audit)
+	if (r == 0)
 		r = audit_write(audit, &started);
 	if (r < 0) {
 		audit_close(audit);
@@ -371,67 +425,101 @@ int audit_create(int dirfd, const struct keys *keys, struct audit **ret_audit, s
 	return 0;
 }
 
-int audit_get_mark(const struct audit *audit, struct audit_mark *ret_mark)
-{
-	if (fdatasync(audit->fd) < 0)
-		return -errno;
-
-	ret_mark->sequence = audit->sequence;
-	memcpy(ret_mark->mac, audit->mac, MAC_BYTES);
-	return 0;
-}
-
 /* Finds the end of the chain. An empty file has none: what is missing is the mark's to say. */
 static int log_resume(struct audit *audit, size_t *ret_torn_bytes)
 {
-	cleanup_free struct log_end *end = calloc(1, sizeof(*end));
-	int r = end ? log_end_read(audit->fd, end) : -ENOMEM;
+	struct audit_end end;
+	int r = audit_file_end(audit->file.fd, audit->keys, &end);
 
-	if (r == 0 && end->len > 0)
-		r = chain_resume(audit, end);
-	if (r == 0 && end->torn_bytes > 0 && ftruncate(audit->fd, end->size) < 0)
-		r = -errno;
-	if (r == 0)
-		*ret_torn_bytes = end->torn_bytes;
+	if (r < 0)
+		return r;
+	if (end.torn_bytes > 0 && ftruncate(audit->file.fd, end.size) < 0)
+		return -errno;
 
-	return r;
+	audit->chain = end.chain;
+	audit->file.size = end.size;
+	audit->file_first = audit_log_file_first(audit->dirfd, AUDIT_FILE);
+	*ret_torn_bytes = end.torn_bytes;
+	return 0;
+}
+
+/* Whether nothing is missing between the mark and what was found. */
+static bool reaches_mark(const struct audit_mark *chain, const struct audit_mark *mark)
+{
+	return chain->sequence > mark->sequence ||
+	       (chain->sequence == mark->sequence && chain->sequence > 0 &&
+	           memcmp(chain->mac, mark->mac, AUDIT_MAC_BYTES) == 0);
+}
+
+/* The end of the file that was moved away last; false if that is not where the log has ended. */
+static bool moved_end(
+    const struct audit *audit, const struct audit_mark *mark, struct audit_mark *ret_chain)
+{
+	cleanup_audit_files struct audit_files files = {0};
+	struct audit_end end = {0};
+
+	if (audit_files_list(audit->dirfd, &files) < 0)
+		return false;
+	for (size_t i = files.count; i > 0 && end.chain.sequence == 0; i--) {
+		cleanup_fd int fd = audit_log_file_open(audit->dirfd, files.items[i - 1].name);
+
+		if (fd < 0 || audit_file_end(fd, audit->keys, &end) < 0)
+			return false;
+	}
+
+	*ret_chain = end.chain;
+	return reaches_mark(&end.chain, mark);
 }
 
 /* Says what is missing where the next reader will look for it: in the log itself. */
 static int log_restart(
     struct audit *audit, const struct audit_mark *mark, struct audit_state *state)
 {
-	char subject[80];
-	const struct audit_event restarted = {.event = "audit.restarted", .subject = subject};
-	bool ends_as_marked =
-	    audit->sequence > mark->sequence ||
-	    (audit->sequence == mark->sequence && memcmp(audit->mac, mark->mac, MAC_BYTES) == 0);
+	uint64_t had = audit->chain.sequence;
 
-	if (audit->sequence > 0 && ends_as_marked)
-		return 0;
-
-	state->missing_from = audit->sequence < mark->sequence ? audit->sequence + 1 : 1;
+	state->missing_from = had < mark->sequence ? had + 1 : 1;
 	state->missing_to = mark->sequence;
-	(void)snprintf(subject, sizeof(subject), "lines %llu to %llu are missing",
-	    (unsigned long long)state->missing_from, (unsigned long long)state->missing_to);
-	return audit_write(audit, &restarted);
+	(void)snprintf(audit->head_subject, sizeof(audit->head_subject),
+	    "lines %llu to %llu are missing", (unsigned long long)state->missing_from,
+	    (unsigned long long)state->missing_to);
+
+	audit->head = HEAD_RESTARTED;
+	if (had < mark->sequence)
+		audit->chain.sequence = mark->sequence;
+	if (had == 0)
+		memcpy(audit->chain.mac, mark->mac, AUDIT_MAC_BYTES);
+	return batch_write(audit, NULL);
+}
+
+static int log_begin(struct audit *audit, const struct audit_mark *mark, struct audit_state *state)
+{
+	struct audit_mark moved;
+
+	if (audit->file_first > 0 && reaches_mark(&audit->chain, mark))
+		return 0;
+	if (audit->file_first > 0 || !moved_end(audit, mark, &moved))
+		return log_restart(audit, mark, state);
+
+	audit->chain = moved;
+	audit->head = HEAD_CONTINUED;
+	return batch_write(audit, NULL);
 }
 
 int audit_open(int dirfd, const struct keys *keys, const struct audit_mark *mark,
     struct audit **ret_audit, struct audit_state *ret_state, struct fault *fault)
 {
 	struct audit_state state = {0};
-	int r;
-	struct audit *audit = log_open(dirfd, O_CREAT, keys, &r);
+	struct audit *audit = NULL;
+	int r = audit_new(dirfd, O_CREAT, keys, &audit);
 
-	if (!audit)
+	if (r < 0)
 		return fault_set(fault, r, AUDIT_FILE);
 
 	r = log_resume(audit, &state.torn_bytes);
 	if (r < 0)
 		(void)fault_set(fault, r, "last line of " AUDIT_FILE);
 	if (r == 0) {
-		r = log_restart(audit, mark, &state);
+		r = log_begin(audit, mark, &state);
 		if (r < 0)
 			(void)fault_set(fault, r, AUDIT_FILE);
 	}
@@ -442,68 +530,5 @@ int audit_open(int dirfd, const struct keys *keys, const struct audit_mark *mark
 
 	*ret_state = state;
 	*ret_audit = audit;
-	return 0;
-}
-
-struct verification {
-	const struct keys *keys;
-	const struct audit_mark *mark;
-	uint8_t mac[MAC_BYTES]; /* of the line before */
-	struct audit_findings findings;
-};
-
-static int verification_step(struct verification *verification, const char *text, size_t len)
-{
-	static const char restarted[] = ",\"event\":\"audit.restarted\"";
-	struct audit_findings *findings = &verification->findings;
-	const struct audit_mark *mark = verification->mark;
-	uint64_t sequence = findings->lines + 1;
-
-	if (line_verify(verification->keys, text, len, sequence, verification->mac) < 0 ||
-	    (sequence == mark->sequence && memcmp(verification->mac, mark->mac, MAC_BYTES) != 0))
-		return -TACIT_E_CORRUPT;
-
-	findings->lines = sequence;
-	findings->gaps += memmem(text, len, restarted, sizeof(restarted) - 1) != NULL;
-	return 0;
-}
-
-/* What stands behind the last newline is being written, or torn by a crash: audit_open mends it. */
-static int verification_walk(struct verification *verification, FILE *file, struct fault *fault)
-{
-	cleanup_free char *text = NULL;
-	size_t size = 0;
-	ssize_t len;
-
-	while ((len = getline(&text, &size, file)) > 0 && text[len - 1] == '\n')
-		if (verification_step(verification, text, (size_t)len - 1) < 0)
-			return fault_set_why(fault, -TACIT_E_CORRUPT, "the chain breaks here",
-			    AUDIT_FILE " line %llu",
-			    (unsigned long long)verification->findings.lines + 1);
-
-	return ferror(file) ? fault_set(fault, -EIO, AUDIT_FILE) : 0;
-}
-
-int audit_verify(int dirfd, const struct keys *keys, const struct audit_mark *mark,
-    struct audit_findings *ret_findings, struct fault *fault)
-{
-	cleanup_fd int fd = openat(dirfd, AUDIT_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	cleanup_file FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
-	struct verification verification = {.keys = keys, .mark = mark};
-	int r;
-
-	if (!file)
-		return fault_set(fault, -errno, AUDIT_FILE);
-
-	(void)fd_take(&fd); /* the stream closes it */
-	r = verification_walk(&verification, file, fault);
-	if (r < 0)
-		return r;
-	if (verification.findings.lines < mark->sequence || verification.findings.lines == 0)
-		return fault_set_why(fault, -TACIT_E_CORRUPT, "lines are missing at its end",
-		    AUDIT_FILE " behind line %llu",
-		    (unsigned long long)verification.findings.lines);
-
-	*ret_findings = verification.findings;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef TACIT_SERVER_AUDIT_H
 #define TACIT_SERVER_AUDIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,15 +13,17 @@
  * The audit log: one JSON object on each line of DIR/audit.log. Its last member, `mac`, is
  * BLAKE2b-256 under the audit key of the mac of the line before and of everything in this line in
  * front of it. So a line that was changed, dropped or moved breaks the chain, and nobody without
- * the master key can mend it.
+ * the master key can mend it. audit_line.h has its form, audit_verify.h looks whether it is whole.
  *
- * A line is written, with one write(2), before the answer that it tells of goes out.
+ * A line is written before the answer that it tells of goes out, by a thread of its own: a disk
+ * that hangs takes that thread, and not those that answer.
  */
 struct audit;
 
 #define AUDIT_FILE        "audit.log"
 #define AUDIT_MAC_BYTES   32
-#define AUDIT_SECRETS_MAX 16 /* in one line; a larger bundle takes several */
+#define AUDIT_SECRETS_MAX 16  /* in one line; a larger bundle takes several */
+#define AUDIT_WAIT_MS     600 /* a line that takes longer is too late for its request */
 
 struct audit_secret {
 	const char *name;
@@ -59,30 +62,48 @@ struct audit_state {
 
 /*
  * Opens the log to go on with its chain. A last line that was cut off by a crash is removed, which
- * loses nothing: its answer never left. When lines up to `mark` are missing, or the whole file is,
- * a line `audit.restarted` says which. -TACIT_E_CORRUPT when the last whole line does not
- * authenticate.
+ * loses nothing: its answer never left. Where the log was moved away (logrotate), the new file goes
+ * on from the old one. When lines up to `mark` are missing, or the whole file is, a line
+ * `audit.restarted` says which. -TACIT_E_CORRUPT when the last whole line does not authenticate.
  */
 int audit_open(int dirfd, const struct keys *keys, const struct audit_mark *mark,
     struct audit **ret_audit, struct audit_state *ret_state, struct fault *fault);
 void audit_close(struct audit *audit);
 
-/* Where the log stands; what is in front of it is on disk by then. 0 or -errno. */
-int audit_get_mark(const struct audit *audit, struct audit_mark *ret_mark);
+struct audit_copy;
 
 /*
- * -TACIT_E_AUDIT_UNAVAILABLE when it cannot be written whole, or when the file was deleted or
- * changed under us: then nothing may be answered. The next call tries again.
+ * Starts the threads; until then each line is written by its caller, who waits as long as it takes.
+ * `copy` gets each line too (audit_copy.h); it is taken over, and may be NULL. -EAGAIN.
+ */
+int audit_start(struct audit *audit, struct audit_copy *copy);
+
+/* Where the log stands; what is in front of it is on disk by then. 0 or -errno. */
+int audit_get_mark(struct audit *audit, struct audit_mark *ret_mark);
+
+/* Where it stands, without asking the disk. */
+void audit_position(struct audit *audit, struct audit_mark *ret_mark);
+
+/*
+ * -TACIT_E_AUDIT_UNAVAILABLE when it cannot be written whole and in time, or when the file was
+ * deleted or changed under us: then nothing may be answered. The next call tries again; while a
+ * write hangs it does not even wait. All lines of one event are written, or none.
+ *
+ * When the log can be written again, `audit.resumed` says how many requests were refused; and a
+ * line that did reach the file, but too late, is followed by `audit.late`, which says so.
  */
 int audit_write(struct audit *audit, const struct audit_event *event);
 
-struct audit_findings {
-	uint64_t lines;
-	uint64_t gaps; /* lines `audit.restarted` */
-};
+/*
+ * To be called some times a second: has what was written reach the disk, at most a second late, and
+ * says that the log can be written again even if nobody asks for anything.
+ */
+void audit_tick(struct audit *audit);
 
-/* Walks the whole chain, up to `mark` at least. The first line that breaks it is in `fault`. */
-int audit_verify(int dirfd, const struct keys *keys, const struct audit_mark *mark,
-    struct audit_findings *ret_findings, struct fault *fault);
+/*
+ * After the file was moved away: goes on in a new one. Where that is not possible at once
+ * audit_tick() tries again. 0 also when the file is still the same; -errno, _AUDIT_UNAVAILABLE.
+ */
+int audit_reopen(struct audit *audit);
 
 #endif

@@ -42,7 +42,7 @@ int audit_mark_load(struct vault *vault, struct audit_mark *ret_mark)
 	return r < 0 ? r : mark_decode(record, ret_mark);
 }
 
-int audit_mark_store(struct vault *vault, const struct audit *audit)
+int audit_mark_store(struct vault *vault, struct audit *audit)
 {
 	cleanup_secret struct secret *record = NULL;
 	struct vault_change change = {0};

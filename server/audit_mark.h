@@ -12,6 +12,6 @@
 
 /* A store that has none yet gives the sequence 0. The errors of vault.h. */
 int audit_mark_load(struct vault *vault, struct audit_mark *ret_mark);
-int audit_mark_store(struct vault *vault, const struct audit *audit);
+int audit_mark_store(struct vault *vault, struct audit *audit);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "audit_mark.h"
+#include "audit_verify.h"
 #include "commands.h"
 #include "config.h"
 #include "home.h"
@@ -54,11 +55,12 @@ static void print_findings(
 	if (config->json)
 		(void)printf("{\"ok\":true,\"revision\":%llu,\"records\":%llu,\"secrets\":%zu,"
 		             "\"versions\":%llu,\"clients\":%zu,\"audit_lines\":%llu,"
-		             "\"audit_gaps\":%llu}\n",
+		             "\"audit_gaps\":%llu,\"audit_files\":%llu}\n",
 		    revision, (unsigned long long)findings->rows, secrets,
 		    (unsigned long long)findings->versions, clients,
 		    (unsigned long long)findings->audit.lines,
-		    (unsigned long long)findings->audit.gaps);
+		    (unsigned long long)findings->audit.gaps,
+		    (unsigned long long)findings->audit.files);
 	else
 		(void)printf("ok: revision %llu, %llu records, %zu secrets in %llu versions, %zu "
 		             "clients, %llu audit lines\n",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "attendance.h"
+#include "audit_copy.h"
 #include "commands.h"
 #include "config.h"
 #include "home.h"
@@ -19,6 +20,7 @@ const struct option_row command_serve_options[] = {
     {"listen", "ADDR:PORT", "where to listen (all addresses, the port of the URL)"},
     {"enroll-listen", "ADDR:PORT", "take join tokens there (else there is no enrolment)"},
     {"enroll-url", "URL", "how clients reach that (the host of the URL, the port just given)"},
+    {"audit-syslog", "SOCKET", "also send each line of the audit log there, as to /dev/log"},
     KEY_OPTION_ROWS,
     {"sealed", NULL, "start without the master key, and wait for `unseal`"},
     {0},
@@ -40,15 +42,43 @@ static void signals_block(sigset_t *ret_signals)
 	(void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 
-/* SIGHUP must not end the server; what it reloads comes with certificate renewal. */
-static void signals_wait(const sigset_t *signals)
+/* What was moved away, as logrotate does, is gone on from in a new file. */
+static void log_reopen(struct audit *audit)
 {
-	int signal_number;
+	struct fault fault;
+	int r = audit_reopen(audit);
 
-	do {
-		signal_number = 0;
+	if (r < 0) {
+		(void)fault_set(&fault, r, AUDIT_FILE);
+		complain(&fault);
+	}
+}
+
+static void signals_wait(const sigset_t *signals, struct audit *audit)
+{
+	for (;;) {
+		int signal_number = 0;
+
 		(void)sigwait(signals, &signal_number);
-	} while (signal_number == SIGHUP || signal_number == UNSEALING_SIGNAL);
+		if (signal_number == SIGHUP)
+			log_reopen(audit);
+		else if (signal_number != UNSEALING_SIGNAL)
+			return;
+	}
+}
+
+static int audit_begin(const struct config *config, struct audit *audit, struct fault *fault)
+{
+	struct audit_copy *copy = NULL;
+	int r = 0;
+
+	if (config->audit_syslog)
+		r = audit_copy_new(config->audit_syslog, &copy, fault);
+	if (r < 0)
+		return r;
+
+	r = audit_start(audit, copy);
+	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
 }
 
 static void listen_address(
@@ -175,7 +205,9 @@ static int serve(const struct config *config, struct home *home, struct attendan
 	char address[320], url[320];
 	int r;
 
-	r = attendance_begin(attendance, home, complain, fault);
+	r = audit_begin(config, home->server.audit, fault);
+	if (r == 0)
+		r = attendance_begin(attendance, home, complain, fault);
 	if (r == 0)
 		r = enrolment_start(config, &home->server, &listeners, fault);
 	if (r == 0) {
@@ -185,7 +217,7 @@ static int serve(const struct config *config, struct home *home, struct attendan
 	if (r == 0) {
 		(void)printf("listening on %s\n", url);
 		(void)fflush(stdout);
-		signals_wait(signals);
+		signals_wait(signals, home->server.audit);
 	}
 	listeners_stop(&listeners);
 	return r;

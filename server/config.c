@@ -52,6 +52,7 @@ static int config_set(struct config *config, const char *name, const char *value
 	    {"listen", &config->listen},
 	    {"enroll-listen", &config->enroll_listen},
 	    {"enroll-url", &config->enroll_url},
+	    {"audit-syslog", &config->audit_syslog},
 	    {"key-file", &config->key_source.key_file},
 	    {"passphrase-file", &config->key_source.passphrase_file},
 	    {"key-fd", &config->key_source.key_fd},

@@ -21,6 +21,7 @@ struct config {
 	const char *listen;        /* NULL: the URL's port on all addresses */
 	const char *enroll_listen; /* NULL: no enrolment listener */
 	const char *enroll_url;    /* NULL: the URL's host, and the port of that listener */
+	const char *audit_syslog;  /* NULL: no copy of the audit log */
 	const char *san[SAN_MAX + 1];
 	size_t san_count;
 	bool json;

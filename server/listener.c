@@ -141,6 +141,7 @@ static void *reap_connections(void *context)
 				(void)shutdown(at->fd, SHUT_RDWR);
 		(void)pthread_mutex_unlock(&listener->mutex);
 		watch_expire(&listener->server->watch);
+		audit_tick(listener->server->audit);
 		(void)usleep(250000);
 	}
 

@@ -238,27 +238,18 @@ int exchange_audit(struct exchange *exchange, int status, const char *subject,
     const struct audit_secret *secrets, size_t count)
 {
 	const struct request *request = exchange->request;
-	size_t done = 0;
-	int r;
+	const struct audit_event event = {
+	    .event = exchange->event,
+	    .client = request->identity ? request->identity->client : NULL,
+	    .peer = request->peer,
+	    .request = request->id,
+	    .subject = subject,
+	    .status = status,
+	    .secrets = secrets,
+	    .secrets_count = count,
+	};
 
-	do {
-		size_t some = count - done < AUDIT_SECRETS_MAX ? count - done : AUDIT_SECRETS_MAX;
-		const struct audit_event event = {
-		    .event = exchange->event,
-		    .client = request->identity ? request->identity->client : NULL,
-		    .peer = request->peer,
-		    .request = request->id,
-		    .subject = subject,
-		    .status = status,
-		    .secrets = secrets ? secrets + done : NULL,
-		    .secrets_count = some,
-		};
-
-		r = audit_write(exchange->server->audit, &event);
-		done += some;
-	} while (r == 0 && done < count);
-
-	return r;
+	return audit_write(exchange->server->audit, &event);
 }
 
 int exchange_audit_name(struct exchange *exchange, int status, const char *name, uint32_t version)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "audit_mark.h"
+#include "audit_verify.h"
 #include "tacit/fd.h"
 
 void fixture_make_dir(struct fixture *fixture)

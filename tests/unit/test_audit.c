@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "audit.h"
+#include "audit_verify.h"
 #include "fixture.h"
 #include "tacit/fd.h"
 #include "tacit/json.h"
@@ -115,6 +116,18 @@ static void assert_breaks_at(size_t line)
 	assert_string_equal(fault.what, expected);
 }
 
+/* That line says `text`; lines count from 1. */
+static void assert_said(size_t number, const char *text)
+{
+	size_t len;
+	cleanup_free char *log = log_read(&len);
+	char *line = line_at(log, number);
+
+	line[strcspn(line, "\n")] = '\0';
+	if (!strstr(line, text))
+		fail_msg("line %zu does not say %s: %s", number, text, line);
+}
+
 static struct audit *reopen_at(const struct audit_mark *mark, struct audit_state *ret_state)
 {
 	struct audit *audit = NULL;
@@ -204,7 +217,7 @@ static void a_line_that_is_too_long_is_refused_whole(void **state)
 	assert_int_equal(audit_write(audit, &event), -TACIT_E_AUDIT_UNAVAILABLE);
 	write_event(audit, "x");
 	audit_close(audit);
-	assert_whole(LINES + 1);
+	assert_whole(LINES + 2); /* one says that a request was refused */
 }
 
 /* Sixteen names of 255 bytes are the most that a line has to take. */
@@ -481,7 +494,8 @@ static void what_does_not_fit_is_refused_and_leaves_no_half_line(void **state)
 	}
 	write_event(audit, "there is room again");
 	audit_close(audit);
-	assert_whole(LINES + 1);
+	assert_whole(LINES + 2);
+	assert_said(LINES + 1, "\"audit.resumed\",\"subject\":\"requests refused meanwhile: 12\"");
 }
 
 static void a_deleted_log_is_noticed_at_once(void **state)

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The audit log of a server that runs: a disk that hangs, rotation, a copy for syslog.
+# shellcheck source=server_common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/server_common.sh"
+datagrams=${cli_pty%/*}/datagrams
+hanging_disk=${cli_pty%/*}/libhanging_disk.so
+
+log=$work/store/audit.log
+
+# audited EVENT COUNT: so many lines of the log say that.
+audited() { (($(cat "$work/store"/audit.log* | grep -c "\"event\":\"$1\"") == $2)); }
+
+log_is_new() { [[ -s $log ]] && (($(wc -l <"$log") <= 3)); }
+
+# rotate NUMBER: as logrotate does it.
+rotate() {
+	mv "$log" "$log.$1"
+	kill -HUP "$server_pid"
+	wait_until 5 log_is_new || failed 'no new file'
+}
+
+# answers_in MS STATUS PATH [CURL-OPTION]...: counted from when the connection stands.
+answers_in() {
+	local limit=$1 expected=$2 status took_ms
+	shift 2
+	rm -f body
+	read -r status took_ms < <(curl -s -o body --max-time 20 --cacert ca.pem --cert "$TACIT_IDENTITY" \
+		-w '%{http_code} %{time_pretransfer} %{time_total}\n' "${@:2}" "$url$1" |
+		awk '{ print $1, int(($3 - $2) * 1000) }')
+	[[ $status == "$expected" ]] || failed "status $status and not $expected: $1"
+	((took_ms < limit)) || failed "took $took_ms ms: $1"
+}
+
+test_a_disk_that_hangs_gives_503_within_a_second_and_holds_up_nothing_else() {
+	touch hang
+	at_exit rm -f hang
+	answers_in 1000 503 /v1/secrets/web%2Fa
+	code_is audit_unavailable
+	answers_in 500 503 /v1/secrets/web%2Fa
+	answers_in 500 503 /v1/secrets/web%2Fa -X PUT --data-binary new
+	answers_in 500 200 /v1/health
+	rm hang
+	wait_until 5 audited audit.resumed 1 || failed 'it does not recover'
+}
+
+test_it_recovers_by_itself_and_says_what_was_refused() {
+	touch hang
+	called 503 /v1/secrets/web%2Fa
+	called 503 /v1/secrets/web%2Fa
+	rm hang
+	wait_until 5 audited audit.resumed 2 || failed 'it does not recover'
+	audited audit.late 2 || failed 'not said that a line came too late'
+	grep -q '"audit.resumed","subject":"requests refused meanwhile: 2"' "$log" || failed "$(tail -n 5 "$log")"
+	run get web/a
+	out_is first
+	expect 0 "$tacit_server" check --dir store
+}
+
+test_a_log_that_was_moved_away_is_gone_on_from() {
+	run get web/a
+	rotate 1
+	run get web/a
+	grep -q '"audit.continued","previous":"' "$log" || failed "$(<"$log")"
+	rotate 2
+	run get web/a
+	expect 0 "$tacit_server" check --dir store --json
+	json_is .audit_files 3
+	json_is .audit_gaps 0
+}
+
+test_a_break_in_an_old_file_is_named() {
+	cp "$log.1" saved
+	sed -i '2s/"status":20./"status":403/' "$log.1"
+	server_refuses 1 'audit.log.1 line 2: the chain breaks here' check --dir store
+	cp saved "$log.1"
+	rm "$log.2"
+	server_refuses 1 'audit.log line 1: the chain breaks here' check --dir store
+	rm "$log.1" # those who remove old files remove the oldest first
+	expect 0 "$tacit_server" check --dir store
+}
+
+test_a_log_that_was_deleted_is_gone_on_from_when_told() {
+	rm "$log"
+	called 503 /v1/secrets/web%2Fa
+	kill -HUP "$server_pid"
+	wait_until 5 log_is_new || failed 'no new file'
+	run get web/a
+	grep -qE '"audit.restarted","subject":"lines [0-9]+ to [0-9]+ are missing"' "$log" || failed "$(<"$log")"
+	expect 0 "$tacit_server" check --dir store
+	out_has 'note: lines of the audit log were lost'
+}
+
+test_a_start_goes_on_from_a_log_that_was_moved_away() {
+	new_store moved
+	serve_dir moved
+	stop_server
+	mv moved/audit.log moved/audit.log.1
+	serve_dir moved
+	stop_server
+	[[ ! -s server.err ]] || failed "$(<server.err)"
+	grep -q audit.continued moved/audit.log || failed "$(<moved/audit.log)"
+	expect 0 "$tacit_server" check --dir moved
+}
+
+copied() { grep -q '"event":"secret.put"' syslog.out; }
+
+test_lines_are_copied_to_syslog() {
+	"$datagrams" "$work/syslog" >syslog.out &
+	at_exit stop_process $!
+	wait_until 5 test -S syslog || failed 'no socket'
+	new_store copied
+	serve_dir copied --audit-syslog "$work/syslog"
+	printf first | run put web/a
+	wait_until 5 copied || failed "$(<syslog.out)"
+	grep -qxF "<86>tacit-server[$server_pid]: $(grep secret.put copied/audit.log)" syslog.out ||
+		failed "$(<syslog.out)"
+	stop_server
+}
+
+test_a_syslog_that_is_not_there_is_said_at_once() {
+	server_refuses 1 '/nowhere/log: No such file' serve --dir moved --audit-syslog /nowhere/log
+}
+
+HANG=$work/hang ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 LD_PRELOAD=$hanging_disk start_server
+unset LD_PRELOAD HANG
+ca_of "$work/store/admin.pem" >ca.pem
+printf first | "$tacit" put web/a >/dev/null
+run_tests "$script"
