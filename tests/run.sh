@@ -18,9 +18,10 @@ declare -A parts=(
 	[format]='clang-format agrees'
 	[shell]='shellcheck agrees'
 	[tidy]='clang-tidy agrees'
+	[package]='the Debian package, built and looked through'
 	[container]='hardened containers, with a real engine'
 )
-order=(unit integration format shell container valgrind sanitize tidy)
+order=(unit integration format shell package container valgrind sanitize tidy)
 
 build=$top/build
 cores=$(nproc)
@@ -144,13 +145,16 @@ run_tidy() {
 	verdict "$status" tidy clang-tidy
 }
 
-# It counts its own cases into the same file.
-run_container() {
-	local status=0
-	"$top/tests/container/suite.sh" "$build" || status=$?
-	((status == 0 || $(results_count fail container) > 0)) ||
-		record fail container 'the suite ended early'
+# run_suite PART [ARG]...: a script that counts its own cases into the same file.
+run_suite() {
+	local part=$1 status=0
+	"$top/tests/$part/suite.sh" "${@:2}" || status=$?
+	((status == 0 || $(results_count fail "$part") > 0)) ||
+		record fail "$part" 'the suite ended early'
 }
+
+run_package() { run_suite package; }
+run_container() { run_suite container "$build"; }
 
 run_part() {
 	local part=$1 started_s=$SECONDS

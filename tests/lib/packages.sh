@@ -16,6 +16,7 @@
 	packages_format=(clang-format)
 	packages_tidy=(clang-tidy)
 	packages_shell=(shellcheck)
+	packages_package=(debhelper dpkg-dev lintian)
 	packages_engine=(docker.io iptables)
 	packages_image=(busybox-static)
 	packages_compose=(docker-compose postgresql libpq-dev yq)

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The Debian package: built by its one command, looked through, unpacked, and its programs run.
+# usage: suite.sh
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=../lib/common.sh
+. "$top/tests/lib/common.sh"
+# shellcheck source=../lib/packages.sh
+. "$top/tests/lib/packages.sh"
+# shellcheck source=../lib/results.sh
+. "$top/tests/lib/results.sh"
+# shellcheck source=sbom_cases.sh
+. "$here/sbom_cases.sh"
+
+programs=(tacit tacit-agent tacit-server)
+version=$(sed -n "s/^ *version: '\(.*\)',\$/\1/p" "$top/meson.build")
+package=
+root=
+
+case_of() { run_case package "$@"; }
+
+# In a case of its own: what it leaves is $work/package/*.deb, unpacked in $root.
+builds() {
+	"$top/packaging/build-deb.sh" "$work/package"
+	dpkg-deb -R "$work"/package/*.deb "$root"
+}
+
+lintian_agrees() {
+	local said
+	said=$(lintian --allow-root --fail-on error,warning "$package" 2>&1) || fail "$said"
+	[[ -z $said ]] || fail "$said"
+}
+
+has_version_of_project() {
+	[[ $(dpkg-deb -f "$package" Version) == "$version" ]] || fail 'debian/changelog has another version'
+}
+
+runs() {
+	[[ $(stat -c %a "$root/usr/bin/$1") == 755 ]] || fail "mode of $1"
+	[[ $("$root/usr/bin/$1" --version) == "$1 $version" ]] || fail "$("$root/usr/bin/$1" --version)"
+}
+
+agent_needs_nothing() {
+	! readelf -lW "$root/usr/bin/tacit-agent" | grep -E 'INTERP|DYNAMIC' || fail 'it is not static'
+}
+
+# has_page PROGRAM: the manual page, as it is in the sources.
+has_page() {
+	zcmp "$root/usr/share/man/man1/$1.1.gz" "$top/docs/$1.1" || fail 'is another one, or none'
+}
+
+# The user is there before the directory that is to be its own.
+makes_user_and_directory() {
+	local user directory
+	grep -qx 'u tacit - ".*" /var/lib/tacit' "$root/usr/lib/sysusers.d/tacit.conf" || fail 'no user'
+	grep -qx 'd /var/lib/tacit 0700 tacit tacit -' "$root/usr/lib/tmpfiles.d/tacit.conf" ||
+		fail 'no directory'
+	user=$(grep -n 'systemd-sysusers .*tacit.conf' "$root/DEBIAN/postinst" | cut -d : -f 1)
+	directory=$(grep -n 'systemd-tmpfiles .*tacit.conf' "$root/DEBIAN/postinst" | cut -d : -f 1)
+	((user > 0 && user < directory)) || fail "lines $user and $directory of postinst"
+}
+
+# Each unit of the examples, with the path that the program has in the package.
+has_units() {
+	local unit installed
+	for unit in "$top"/examples/systemd/*.service "$top"/examples/systemd/*.socket; do
+		[[ -e $unit ]] || continue
+		installed=$root/lib/systemd/system/${unit##*/}
+		[[ -f $installed ]] || fail "${unit##*/} is not installed"
+		! grep -n '/usr/local' "$installed" || fail "${unit##*/} names /usr/local"
+	done
+}
+
+# A store is not there yet, so nothing may be started or enabled by installing.
+starts_nothing() {
+	! grep -E 'deb-systemd-helper enable|deb-systemd-invoke .*start' "$root/DEBIAN/postinst" ||
+		fail 'starts or enables a service'
+}
+
+# What is needed to build is listed twice: for our scripts and for dpkg.
+build_depends_agree() {
+	local name wanted
+	wanted=$(sed -n '/^Build-Depends:/,/^[^ ]/ s/^ \([a-z0-9.+-]*\).*/\1/p' "$top/packaging/debian/control")
+	for name in "${packages_build[@]}"; do
+		case $name in gcc | libc6-dev | binutils | ninja-build) continue ;; esac # come with meson and dpkg-dev
+		grep -qx "$name" <<<"$wanted" || fail "Build-Depends lacks $name"
+	done
+	for name in $(grep '^lib' <<<"$wanted"); do
+		[[ " ${packages_build[*]} " == *" $name "* ]] || fail "packages_build lacks $name"
+	done
+}
+
+run_package_cases() {
+	local program
+	case_of 'lintian has nothing to say' lintian_agrees
+	case_of "its version is the project's" has_version_of_project
+	for program in "${programs[@]}"; do
+		case_of "$program runs from the package" runs "$program"
+		case_of "$program has its manual page" has_page "$program"
+	done
+	case_of 'the agent needs nothing else' agent_needs_nothing
+	case_of 'the user is made, and then its directory' makes_user_and_directory
+	case_of 'the units are there' has_units
+	case_of 'nothing is started by installing' starts_nothing
+	case_of 'both lists of what a build needs agree' build_depends_agree
+}
+
+shared=${SUITE_RESULTS:-} # by run.sh, which closes with a report of its own
+results_start
+work=
+make_temp_dir work
+root=$work/root
+ensure_packages "${packages_package[@]}" || die 'not all packages could be installed'
+case_of 'the package is built by one command' builds
+if (($(results_count fail package) == 0)); then
+	package=$(echo "$work"/package/*.deb)
+	run_package_cases
+	run_sbom_cases "$root/usr/share/tacit/tacit-agent.cdx.json" "$root/usr/bin/tacit-agent" \
+		"$top/build-deb/compiled"
+fi
+[[ -n $shared ]] || results_report package
+(($(results_count fail package) == 0))
