@@ -99,9 +99,11 @@ start_server() {
 	export TACIT_IDENTITY=$work/store/admin.pem
 }
 
+# serve PORT [OPTION]...
 serve() {
 	: >server.log
-	"$tacit_server" serve --dir "$work/store" --listen "127.0.0.1:$1" >server.log 2>server.err &
+	"$tacit_server" serve --dir "$work/store" --listen "127.0.0.1:$1" "${@:2}" \
+		>server.log 2>server.err &
 	server_pid=$!
 	at_exit stop_process "$server_pid"
 	wait_until 20 server_listens || die "the server does not start: $(<server.err)"

@@ -16,14 +16,16 @@ openapi=$source/docs/openapi.yaml
 # As in the document, whose names are made to lead to where the server really is.
 start_documented_server() {
 	"$tacit_server" init --dir "$work/store" --url https://tacit:8443 >init.log
-	serve 0
+	serve 0 --enroll-listen 127.0.0.1:0 --enroll-url https://tacit:8444
 	port=$(sed -n 's/^listening on .*://p' server.log)
+	enroll_port=$(sed -n 's/^enrolment on .*://p' server.log)
 	cp store/admin.pem admin.pem
 }
 
 # curl as the document uses it; what went over the wire is kept in the file `wire`.
 curl() {
-	command curl -v --connect-to "tacit:8443:127.0.0.1:$port" --max-time 20 "$@" 2>wire
+	command curl -v --connect-to "tacit:8443:127.0.0.1:$port" \
+		--connect-to "tacit:8444:127.0.0.1:$enroll_port" --max-time 20 "$@" 2>wire
 }
 
 # How many steps there are; step N is in the files step-N and expected-N.
@@ -55,8 +57,8 @@ keep_answer() {
 	read -r method path < <(sed -nE 's/^> ([A-Z]+) (.*) HTTP\/1.1\r$/\1 \2/p' wire)
 	status=$(sed -nE 's/^< HTTP\/1.1 ([0-9]+).*/\1/p' wire)
 	type=$(sed -nE 's/^< content-type: (.*)\r$/\1/Ip' wire)
-	if [[ $command == *'-o answer.json'* ]]; then
-		cp answer.json "body-$number"
+	if [[ $command =~ \ -o\ ([a-z]+\.json)\  ]]; then
+		cp "${BASH_REMATCH[1]}" "body-$number"
 	else
 		head -c -$((${#status} + 5)) out >"body-$number"
 	fi
