@@ -31,6 +31,7 @@ struct watch {
 	const struct agent_options *options;
 	struct rotation rotation;
 	struct backoff backoff;
+	bool is_fresh;           /* a connection is still to be made */
 	int failure;             /* that was told last; 0 while all is well */
 	int certificate_failure; /* the same of the certificate's renewal */
 };
@@ -113,10 +114,10 @@ static int renew(struct watch *watch, struct bundle *bundle, struct fault *fault
 }
 
 /* 1 when files were renewed, 0 when there was nothing to do. */
-static int look_once(struct watch *watch, struct fault *fault)
+static int look_once(struct watch *watch, bool is_quick, struct fault *fault)
 {
 	cleanup_bundle struct bundle bundle = {0};
-	int r = source_wait(watch->source, watch->failure ? 0 : WAIT_S, &bundle, fault);
+	int r = source_wait(watch->source, is_quick ? 0 : WAIT_S, &bundle, fault);
 
 	return r > 0 ? renew(watch, &bundle, fault) : r;
 }
@@ -145,25 +146,32 @@ static void certificate_look(struct watch *watch)
 		report_certificate(watch, &fault);
 		watch->certificate_failure = r;
 	}
+	if (r > 0)
+		watch->is_fresh = true;
 	if (r > 0 && watch->certificate_failure) {
 		(void)fprintf(stderr, "%s: the certificate is renewed\n", AGENT_NAME);
 		watch->certificate_failure = 0;
 	}
 }
 
+/*
+ * A quick look comes first where a connection is to be made, so that the memory that the handshake
+ * took is given back before the long wait, and where something was wrong, so that it is known soon.
+ */
 static void look(struct watch *watch)
 {
+	bool is_quick = watch->is_fresh || watch->failure != 0;
 	struct fault fault = {0};
 	int64_t quick_until_ms = deadline_in_ms(QUICK_MS);
-	bool had_failed = watch->failure != 0;
-	int r = look_once(watch, &fault);
+	int r = look_once(watch, is_quick, &fault);
 
+	watch->is_fresh = false;
 	if (r < 0)
 		tell_failure(watch, &fault);
 	else
 		tell_recovery(watch);
 
-	if (r > 0 || (r == 0 && (had_failed || deadline_left_ms(quick_until_ms) == 0)))
+	if (r > 0 || (r == 0 && (is_quick || deadline_left_ms(quick_until_ms) == 0)))
 		backoff_reset(&watch->backoff);
 	else
 		sleep_ms(backoff_step(&watch->backoff));
@@ -206,6 +214,7 @@ static _Noreturn void watcher_run(struct session *session, struct delivery *deli
 	    .options = &session->options,
 	    .rotation = {.dir = &delivery->dir, .notes_fd = notes_fd, .is_due = is_due},
 	    .backoff = {.limit_ms = BACKOFF_MAX_MS},
+	    .is_fresh = true,
 	};
 
 	secret_memory_lock_again();

@@ -250,8 +250,6 @@ test_a_watcher_dies_with_its_parent() {
 	kill -KILL "$command"
 }
 
-rss() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
-
 test_neither_keeps_a_value() {
 	local pid text
 	[[ $(id -u) == 0 ]] || return 0
@@ -305,6 +303,72 @@ test_as_pid_1() {
 	wait "$outer" || status=$?
 	((status == 0)) || failed "exit code $status"
 	file_gone . || failed 'files are left'
+}
+
+pty() { "$probe" pty "$@" 2>&1; }
+job=("$tacit_agent" run --watch --dir "$memory/files" --identity web.pem --)
+
+test_job_control_works_above_and_below() {
+	put web/password first
+	rm -rf "$memory/files"
+	unset TACIT_IDENTITY
+	# The shell above stops it and continues it as one job, and ^C ends it once.
+	pty "send:PS1=P; ${job[*]} $probe hold^M" expect:ready pause:100 'send:^Z' expect:Stopped \
+		'send:echo A$((1+1))B^M' expect:A2B 'send:fg^M' expect:hold pause:200 'send:^C' pause:200 \
+		'send:echo code-$?^M' expect:code-130 'send:exit^M' -- bash --norc -i >shown ||
+		failed "a shell above: $(<shown)"
+	file_gone . || failed 'files are left'
+	# A shell below has the terminal, and jobs of its own.
+	pty 'send:PS1=P; echo A$((1+1))B^M' expect:A2B 'send:sleep 100^M' pause:200 'send:^Z' \
+		expect:Stopped 'send:jobs^M' 'expect:sleep 100' 'send:fg^M' 'expect:sleep 100' pause:200 \
+		'send:^C' pause:200 'send:cat $PASSWORD_FILE^M' expect:first 'send:exit 0^M' \
+		-- "${job[@]}" bash --norc -i >shown || failed "a shell below: $(<shown)"
+	file_gone . || failed 'files are left after a shell'
+}
+
+test_a_stopped_job_is_renewed_all_the_same() {
+	local shown
+	put web/password first
+	rm -rf "$memory/files"
+	: >shown.log
+	pty "send:PS1=P; ${job[*]} $probe hold^M" expect:ready pause:100 'send:^Z' \
+		expect:Stopped pause:1500 'send:fg^M' expect:hold pause:200 'send:^C' pause:100 \
+		'send:exit 0^M' -- bash --norc -i >shown.log &
+	shown=$!
+	wait_until 5 test -e "$memory/files/password"
+	sleep 0.6
+	put web/password second
+	becomes password second
+	wait "$shown" || failed "$(<shown.log)"
+}
+
+# Root reads the identity, and becomes somebody who could not: watcher and command are that user.
+test_another_user_is_watched_for_as_well() {
+	local pid
+	[[ $(id -u) == 0 ]] || return 0
+	chmod 0711 "$memory"
+	put web/password first
+	install -d -m 0700 root
+	install -m 0400 web.pem root/web.pem
+	who=(--identity root/web.pem)
+	start --user 1001:1002 --signal HUP -- "$probe" signals
+	for pid in "$agent" "$watcher" "$command"; do
+		[[ $(awk '/^(Uid|Gid)/ { print $2, $3, $4 }' "/proc/$pid/status" | tr '\n' ' ') == \
+			'1001 1001 1001 1002 1002 1002 ' ]] || failed "who is $(<"/proc/$pid/comm")"
+		grep -qE '^CapEff:\s+0+$' "/proc/$pid/status" || failed 'it has capabilities'
+	done
+	put web/password second
+	becomes password second
+	wait_until 5 grep -qx 1 agent.out || failed 'no signal'
+	[[ $(stat -c '%u %g %a' "$memory/files/password") == '1001 1002 400' ]] || failed 'owner or mode'
+	kill -KILL "$watcher"
+	says 1 'ended unexpectedly'
+	wait_until 5 find_children || failed 'not started again'
+	put web/password third
+	becomes password third
+	kill -TERM "$agent"
+	wait "$agent" || failed "exit code $?"
+	file_gone password || failed 'files are left'
 }
 
 test_what_could_not_be_had_at_the_start_comes_later() {
