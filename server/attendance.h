@@ -16,7 +16,7 @@ struct attendance {
 	struct unsealing unsealing;
 	struct upkeep *upkeep;
 	struct control_server *control;
-	const char *dir; /* for messages; outlives all this */
+	const char *dir; /* outlives all this */
 };
 
 /*

@@ -19,12 +19,16 @@
 extern const struct option_row command_init_options[];
 extern const struct option_row command_serve_options[];
 extern const struct option_row command_check_options[];
+extern const struct option_row command_backup_options[];
+extern const struct option_row command_restore_options[];
 extern const struct option_row command_rekey_options[];
 extern const struct option_row command_unseal_options[];
 
 int command_init(const struct command *command, int argc, char *argv[]);
 int command_serve(const struct command *command, int argc, char *argv[]);
 int command_check(const struct command *command, int argc, char *argv[]);
+int command_backup(const struct command *command, int argc, char *argv[]);
+int command_restore(const struct command *command, int argc, char *argv[]);
 int command_rekey(const struct command *command, int argc, char *argv[]);
 int command_unseal(const struct command *command, int argc, char *argv[]);
 

@@ -75,11 +75,43 @@ static int config_set(struct config *config, const char *name, const char *value
 		config->sealed = true;
 		return 0;
 	}
+	if (!strcmp(name, "force")) {
+		config->force = true;
+		return 0;
+	}
+	if (!strcmp(name, "verify")) {
+		config->verify = true;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!strcmp(name, texts[i].name))
 			*texts[i].member = value;
 
 	return 0;
+}
+
+/* The commands that do say so in their line of help: `--dir DIR FILE`. */
+static bool takes_argument(const struct command *command)
+{
+	const char *last = strrchr(command->arguments, ' ');
+
+	return last && !strcmp(last, " FILE");
+}
+
+static int argument_take(const struct command *command, const struct option_cursor *cursor,
+    struct config *config, struct fault *fault)
+{
+	int at = cursor->next;
+
+	if (takes_argument(command)) {
+		if (at == cursor->argc)
+			return fault_set_why(fault, -TACIT_E_USAGE, "give one", "FILE");
+		config->argument = cursor->argv[at++];
+	}
+
+	return at == cursor->argc ? 0
+	                          : fault_set_why(fault, -TACIT_E_USAGE,
+	                                "unexpected argument; see --help", "%s", cursor->argv[at]);
 }
 
 static int sources_given(const struct key_source *source)
@@ -103,9 +135,8 @@ static int config_fill(const struct command *command, int argc, char *argv[], st
 	}
 	if (option < 0)
 		return option;
-	if (cursor.next < argc)
-		return fault_set_why(fault, -TACIT_E_USAGE, "unexpected argument; see --help", "%s",
-		    argv[cursor.next]);
+	if (argument_take(command, &cursor, config, fault) < 0)
+		return -TACIT_E_USAGE;
 	if (!config->dir[0] && default_dir(config->dir, sizeof(config->dir)) < 0)
 		return fault_set_why(fault, -TACIT_E_USAGE, "give one", "--dir");
 	if (sources_given(&config->key_source) > 1 || sources_given(&config->new_key_source) > 1)

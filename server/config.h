@@ -26,6 +26,9 @@ struct config {
 	size_t san_count;
 	bool json;
 	bool sealed;
+	bool force;
+	bool verify;
+	const char *argument; /* FILE, of the commands that have one */
 };
 
 /*

@@ -12,10 +12,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "backup.h"
 #include "control.h"
 #include "rekey.h"
 #include "tacit/codec.h"
 #include "tacit/fd.h"
+
+#define DATA_PIECE_BYTES ((size_t)1 << 16)
 
 struct control_server {
 	struct control_host host;
@@ -89,6 +92,50 @@ static int do_rekey(
 	return r < 0 ? r : await_rewrap(host, fd, fault);
 }
 
+static int put_data(void *context, const void *bytes, size_t len)
+{
+	const int *fd = context;
+	const uint8_t *at = bytes;
+	int r = 0;
+
+	while (r == 0 && len > 0) {
+		size_t piece = len < DATA_PIECE_BYTES ? len : DATA_PIECE_BYTES;
+
+		r = control_send_data(*fd, at, piece);
+		at += piece;
+		len -= piece;
+	}
+
+	return r;
+}
+
+/* The log cannot tell of its own end in a copy of itself, so the line is in the backup too. */
+static int audit_backup(struct server *server, struct fault *fault)
+{
+	static const struct audit_event event = {.event = "store.backup", .status = 200};
+	int r;
+
+	(void)pthread_mutex_lock(&server->mutex);
+	r = audit_write(server->audit, &event);
+	(void)pthread_mutex_unlock(&server->mutex);
+	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
+}
+
+static int do_backup(
+    const struct control_host *host, int fd, struct decoder *request, struct fault *fault)
+{
+	const struct backup_output output = {.put = put_data, .context = &fd};
+	int r;
+
+	if (decode_end(request) < 0)
+		return request_malformed(fault);
+
+	r = audit_backup(host->server, fault);
+	return r < 0 ? r
+	             : backup_write(
+	                   host->dirfd, host->dir, vault_keys(host->server->vault), &output, fault);
+}
+
 static const struct {
 	const char *word;
 	bool while_sealed;
@@ -97,6 +144,7 @@ static const struct {
 } requests[] = {
     {"unseal", true, do_unseal},
     {"rekey", false, do_rekey},
+    {"backup", false, do_backup},
 };
 
 static int request_run(

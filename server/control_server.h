@@ -20,7 +20,7 @@ struct control_host {
 	struct unsealing *unsealing; /* NULL once there are keys */
 	struct server *server;       /* NULL while sealed, like the rest */
 	struct upkeep *upkeep;
-	const char *dir; /* for messages */
+	const char *dir; /* its path */
 };
 
 /* Takes the descriptor over when it succeeds. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "audit_mark.h"
+#include "audit_verify.h"
 #include "tacit/fd.h"
 
 #define ADMIN_LIFETIME_S (3650LL * 86400)
@@ -157,12 +158,13 @@ static int admin_create(int dirfd, struct server *server, struct fault *fault)
 	return r < 0 ? fault_set(fault, r, ADMIN_FILE) : 0;
 }
 
-static int home_fill(int dirfd, const struct config *config, struct fault *fault)
+static int home_fill(const struct config *config, void *context, int dirfd, struct fault *fault)
 {
 	struct server server = {0};
 	struct vault *vault;
 	int r = vault_begin(dirfd, config, &vault, fault);
 
+	(void)context;
 	if (r < 0)
 		return r;
 
@@ -186,19 +188,38 @@ static int home_fill(int dirfd, const struct config *config, struct fault *fault
 	return r;
 }
 
-/* Only what init itself has made: a key file from elsewhere stays where it is. */
+/* The directory was empty: everything in it is what we have made. */
 static void home_remove(int dirfd, const struct config *config, bool dir_is_ours)
 {
-	static const char *const files[] = {SEAL_FILE, MASTER_KEY_FILE, STORE_FILE,
-	    STORE_FILE "-wal", STORE_FILE "-shm", AUDIT_FILE, ADMIN_FILE, LOCK_FILE};
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		(void)unlinkat(dirfd, files[i], 0);
+	while (dir && (entry = readdir(dir)))
+		(void)unlinkat(dirfd, entry->d_name, 0);
+	if (dir)
+		(void)closedir(dir);
 	if (dir_is_ours)
 		(void)rmdir(config->dir);
 }
 
-int home_create(const struct config *config, struct fault *fault)
+static int not_empty(const struct config *config, struct fault *fault)
+{
+	return fault_set_why(
+	    fault, -ENOTEMPTY, "not empty; a new store needs a new directory", "%s", config->dir);
+}
+
+int home_check_new(const struct config *config, struct fault *fault)
+{
+	cleanup_fd int dirfd = open(config->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dirfd < 0)
+		return errno == ENOENT ? 0 : fault_set(fault, -errno, "%s", config->dir);
+
+	return dir_is_empty(dirfd) ? 0 : not_empty(config, fault);
+}
+
+int home_make(const struct config *config, home_filler *fill, void *context, struct fault *fault)
 {
 	mode_t saved_umask = umask(0077);
 	bool dir_is_ours = mkdir(config->dir, 0700) == 0;
@@ -210,17 +231,21 @@ int home_create(const struct config *config, struct fault *fault)
 		r = dirfd < 0 ? dirfd : 0;
 	}
 	if (r == 0 && !dir_is_empty(dirfd))
-		r = fault_set_why(fault, -ENOTEMPTY, "not empty; a new store needs a new directory",
-		    "%s", config->dir);
+		r = not_empty(config, fault);
 	if (r == 0) {
 		r = dir_check(dirfd, config, fault);
 		if (r == 0)
-			r = home_fill(dirfd, config, fault);
+			r = fill(config, context, dirfd, fault);
 		if (r < 0)
 			home_remove(dirfd, config, dir_is_ours);
 	}
 	(void)umask(saved_umask);
 	return r;
+}
+
+int home_create(const struct config *config, struct fault *fault)
+{
+	return home_make(config, home_fill, NULL, fault);
 }
 
 /* Takes `keys` over in any case. */
@@ -335,6 +360,23 @@ int home_open(const struct config *config, enum home_use use, struct home *ret_h
 
 	*ret_home = home;
 	return 0;
+}
+
+int home_verify(struct home *home, struct fault *fault)
+{
+	struct vault *vault = home->server.vault;
+	struct audit_findings findings;
+	struct audit_mark mark;
+	uint64_t rows;
+	int r = vault_check_set(vault, VAULT_WHOLE, &rows, fault);
+
+	if (r < 0)
+		return r;
+	r = audit_mark_load(vault, &mark);
+	if (r < 0)
+		return fault_set(fault, r, "mark of " AUDIT_FILE);
+
+	return audit_verify(home->dirfd, vault_keys(vault), &mark, &findings, fault);
 }
 
 void home_close(struct home *home)

@@ -35,6 +35,16 @@ int home_dir_open(const struct config *config, struct fault *fault);
 int home_create(const struct config *config, struct fault *fault);
 
 /*
+ * What home_create() does around filling the directory: `fill` gets `context`, and what it has made
+ * goes away again when it fails.
+ */
+typedef int home_filler(const struct config *config, void *context, int dirfd, struct fault *fault);
+int home_make(const struct config *config, home_filler *fill, void *context, struct fault *fault);
+
+/* Whether there could be a new one: before anything else is begun. -ENOTEMPTY, -errno. */
+int home_check_new(const struct config *config, struct fault *fault);
+
+/*
  * Opens one. -TACIT_E_STORE_LOCKED when another process serves it, -TACIT_E_INSECURE_DIR when
  * others may write to it, and what the parts return. *ret_audit: see audit_open(); all zeros for
  * HOME_CHECK, which leaves the log alone.
@@ -42,6 +52,9 @@ int home_create(const struct config *config, struct fault *fault);
 int home_open(const struct config *config, enum home_use use, struct home *ret_home,
     struct audit_state *ret_audit, struct fault *fault);
 void home_close(struct home *home);
+
+/* Whether no row is altered, missing or of another time, and the audit log whole. */
+int home_verify(struct home *home, struct fault *fault);
 
 /*
  * The two halves of home_open(), for a server that gets its keys later. home_begin() takes the

@@ -39,6 +39,7 @@
 	X(STORE_CORRUPT, 500, 1, "store_corrupt", "the database is damaged")                     \
 	X(WRONG_KEY, 500, 1, "wrong_key", "the master key does not open this store")             \
 	X(KEY_MODE, 500, 1, "key_mode", "others can read it; chmod 0400 it")                     \
+	X(NOT_A_BACKUP, 500, 1, "not_a_backup", "not a Tacit backup")                            \
 	X(NOT_A_STORE, 500, 1, "not_a_store", "not a Tacit store")                               \
 	X(UNREACHABLE, 502, 69, "unreachable", "server unreachable")                             \
 	X(TIMEOUT, 504, 69, "timeout", "timed out")                                              \

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "commands.h"
+#include "config.h"
+#include "control.h"
+#include "home.h"
+#include "progress.h"
+#include "tacit/codec.h"
+#include "tacit/fd.h"
+
+const struct option_row command_backup_options[] = {
+    {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
+    {"force", NULL, "take the place of a file that is there"},
+    KEY_OPTION_ROWS,
+    {0},
+};
+
+/* The file in the making: under another name until it is whole. */
+struct target {
+	const char *path;
+	char temporary[PATH_MAX];
+	int fd;
+	uint64_t bytes;
+	int err; /* of writing */
+	struct progress progress;
+};
+
+/* For the signal handler: what to take away. */
+static char unfinished[PATH_MAX];
+
+static void end_by_signal(int number)
+{
+	(void)unlink(unfinished);
+	(void)signal(number, SIG_DFL);
+	(void)raise(number);
+}
+
+static void clear_up_on_signals(const char *path)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+
+	(void)snprintf(unfinished, sizeof(unfinished), "%s", path);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		(void)signal(signals[i], end_by_signal);
+}
+
+static int target_begin(struct target *target, bool force, struct fault *fault)
+{
+	struct stat status;
+
+	if (!strcmp(target->path, "-")) {
+		target->fd = STDOUT_FILENO;
+		return isatty(target->fd) ? fault_set_why(fault, -TACIT_E_USAGE,
+		                                "a backup is not for a terminal", "-")
+		                          : 0;
+	}
+	if (!force && lstat(target->path, &status) == 0)
+		return fault_set_why(
+		    fault, -EEXIST, "is there already; --force replaces it", "%s", target->path);
+	if ((size_t)snprintf(target->temporary, sizeof(target->temporary), "%s.part",
+	        target->path) >= sizeof(target->temporary))
+		return fault_set(fault, -ENAMETOOLONG, "%s", target->path);
+
+	/* What an earlier attempt has left is nobody's. */
+	(void)unlink(target->temporary);
+	clear_up_on_signals(target->temporary);
+	target->fd =
+	    open(target->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return target->fd < 0 ? fault_set(fault, -errno, "%s", target->temporary) : 0;
+}
+
+static int directory_sync(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	cleanup_fd int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int target_end(struct target *target, bool force, struct fault *fault)
+{
+	int r = 0;
+
+	if (target->fd == STDOUT_FILENO)
+		return 0;
+	if (fchmod(target->fd, 0600) < 0 || fsync(target->fd) < 0 ||
+	    renameat2(AT_FDCWD, target->temporary, AT_FDCWD, target->path,
+	        force ? 0 : RENAME_NOREPLACE) < 0)
+		r = -errno;
+	if (r == 0)
+		r = directory_sync(target->path);
+
+	return r < 0 ? fault_set(fault, r, "%s", target->path) : 0;
+}
+
+static void target_close(struct target *target)
+{
+	if (target->fd < 0 || target->fd == STDOUT_FILENO)
+		return;
+
+	(void)unlink(target->temporary);
+	(void)close(target->fd);
+}
+
+static int target_put(void *context, const void *bytes, size_t len)
+{
+	struct target *target = context;
+
+	target->bytes += len;
+	progress_show(&target->progress, target->bytes / 1024, 0);
+	target->err = fd_write_all(target->fd, bytes, len);
+	return target->err;
+}
+
+static int sink_put(void *context, const uint8_t *bytes, size_t len)
+{
+	return target_put(context, bytes, len);
+}
+
+static int backup_by_server(int fd, struct target *target, struct fault *fault)
+{
+	const struct control_sink sink = {.data = sink_put, .context = target};
+	cleanup_secret struct secret *message = NULL;
+	struct encoder encoder;
+	int r = secret_new(32, &message);
+
+	if (r == 0) {
+		encoder = (struct encoder){.out = message};
+		encode_text(&encoder, "backup");
+		r = encode_end(&encoder);
+	}
+	if (r == 0)
+		r = control_send(fd, message);
+	if (r < 0)
+		return fault_set(fault, r, CONTROL_SOCKET);
+
+	return control_await(fd, &sink, fault);
+}
+
+static int backup_ourselves(const struct config *config, struct target *target, struct fault *fault)
+{
+	const struct backup_output output = {.put = target_put, .context = target};
+	struct audit_state audit;
+	struct home home;
+	int r = home_open(config, HOME_CHECK, &home, &audit, fault);
+
+	if (r < 0)
+		return r;
+
+	r = backup_write(home.dirfd, config->dir, vault_keys(home.server.vault), &output, fault);
+	home_close(&home);
+	return r;
+}
+
+static int backup_to(const struct config *config, struct target *target, struct fault *fault)
+{
+	cleanup_fd int dirfd = home_dir_open(config, fault);
+	cleanup_fd int fd = dirfd < 0 ? -1 : control_connect(dirfd, fault);
+	int r;
+
+	if (dirfd < 0)
+		return dirfd;
+	if (fd < 0 && fd != -ECONNREFUSED)
+		return fd;
+	r = target_begin(target, config->force, fault);
+	if (r < 0)
+		return r;
+
+	r = fd >= 0 ? backup_by_server(fd, target, fault) : backup_ourselves(config, target, fault);
+	progress_end(&target->progress);
+	if (target->err < 0)
+		return fault_set(fault, target->err, "%s", target->path);
+
+	return r < 0 ? r : target_end(target, config->force, fault);
+}
+
+static void explain(const struct config *config, const struct target *target)
+{
+	cleanup_fd int dirfd = home_dir_open(config, NULL);
+	FILE *out = target->fd == STDOUT_FILENO ? stderr : stdout;
+	struct seal seal;
+
+	(void)fprintf(out, "Backed up %s: %llu bytes, still sealed.\n", config->dir,
+	    (unsigned long long)target->bytes);
+	if (dirfd < 0 || seal_read(dirfd, &seal, NULL) < 0)
+		return;
+	if (seal.by_passphrase)
+		(void)fprintf(out, "It opens with the passphrase of the store.\n");
+	else
+		(void)fprintf(out,
+		    "The master key is NOT in it, and without it nobody opens it: keep a copy of "
+		    "%s%s%s, and in another place.\n",
+		    strchr(seal.key_file, '/') ? "" : config->dir,
+		    strchr(seal.key_file, '/') ? "" : "/",
+		    seal.key_file[0] ? seal.key_file : MASTER_KEY_FILE);
+}
+
+int command_backup(const struct command *command, int argc, char *argv[])
+{
+	struct config config;
+	struct fault fault = {0};
+	struct target target = {.fd = -1, .progress = {.program = PROGRAM_NAME, .what = "KiB"}};
+	int r, exit_code = config_parse(command, argc, argv, &config);
+
+	if (exit_code >= 0)
+		return exit_code;
+
+	target.path = config.argument;
+	r = backup_to(&config, &target, &fault);
+	if (r == 0)
+		explain(&config, &target);
+	else
+		fault_report(PROGRAM_NAME, &fault);
+	target_close(&target);
+	return r < 0 ? err_exit_code(fault.err) : 0;
+}
