@@ -66,6 +66,9 @@ test_the_same_user_finds_it_through_proc_as_is_documented() {
 		failed 'then say so in the manual page and the threat model'
 	! setpriv --reuid 1002 --regid 1002 --clear-groups --inh-caps=-all \
 		cat "/proc/$command/root/run/secrets/KEY" 2>/dev/null || failed 'another user reads it'
+	hold --init
+	[[ -e /proc/$agent/root/run/secrets/KEY ]] || failed 'not even root finds it'
+	! "${as_user[@]}" cat "/proc/$agent/root/run/secrets/KEY" 2>/dev/null || failed 'the agent is open'
 }
 
 test_nothing_is_gained() {
