@@ -24,6 +24,8 @@
 	    "write SRC as the file DST, ${secret:NAME} replaced; repeatable"},                     \
 	{"dir", "DIR", "where the files go, in memory (TACIT_DIR)"},                               \
 	{"user", "USER[:GROUP]", "when root: whose the files are, and who runs"},                  \
+	{"cache", "FILE", "a sealed copy, for a start while the server is away"},                  \
+	{"cache-max-age", "TIME", "with --cache: no older one is taken; default: 24h"},            \
 	{"timeout", "TIME", "for everything until all is delivered; default: 30s"}
 
 const struct option_row fetch_option_rows[] = {
@@ -252,6 +254,25 @@ static int set_restart(struct agent_options *options, const char *value, struct 
 	return 0;
 }
 
+static int set_cache(struct agent_options *options, const char *value, struct fault *fault)
+{
+	if (!*value)
+		return fault_set_why(fault, -TACIT_E_USAGE, "no name of a file", "--cache");
+
+	options->cache = value;
+	return 0;
+}
+
+static int set_cache_max_age(struct agent_options *options, const char *value, struct fault *fault)
+{
+	if (duration_parse(value, &options->cache_max_age_ms) < 0 ||
+	    options->cache_max_age_ms < 1000)
+		return fault_set_why(fault, -TACIT_E_USAGE,
+		    "not a duration of a second or more; say 24h", "--cache-max-age %s", value);
+
+	return 0;
+}
+
 static int set_timeout(struct agent_options *options, const char *value, struct fault *fault)
 {
 	if (duration_parse(value, &options->timeout_ms) < 0)
@@ -274,6 +295,8 @@ static const struct {
     {"template", set_template},
     {"dir", set_dir},
     {"user", set_user},
+    {"cache", set_cache},
+    {"cache-max-age", set_cache_max_age},
     {"timeout", set_timeout},
     {"exec", set_exec},
     {"init", set_init},
@@ -345,9 +368,14 @@ static int sources_check(const struct agent_options *options, struct fault *faul
 	    "--env-file, --from-env and --identity, --token-file or --server");
 }
 
-/* Watching takes a server to watch and a parent to stay. */
-static int watch_check(const struct agent_options *options, struct fault *fault)
+const char cache_and_token[] =
+    "only one can be had: the key of a join token is in memory alone, so "
+    "that nobody could open the cache after a restart";
+
+/* Watching takes a server to watch and a parent to stay, for example. */
+static int combinations_check(const struct agent_options *options, struct fault *fault)
 {
+	bool is_server = !options->env_file && options->from_env.count == 0;
 	const struct {
 		bool is_wrong;
 		const char *what;
@@ -362,8 +390,12 @@ static int watch_check(const struct agent_options *options, struct fault *fault)
 	    {options->restart && !options->watch, "--restart", "only with --watch"},
 	    {options->private && options->user, "--private and --user",
 	        "only one can be had: in a user namespace of its own there is no other user"},
-	    {options->watch && (options->env_file || options->from_env.count > 0), "--watch",
+	    {options->watch && !is_server, "--watch",
 	        "only a server can be watched, no .env file and no variables"},
+	    {options->cache && !is_server, "--cache",
+	        "only a server's secrets are cached, no .env file and no variables"},
+	    {options->cache && options->token_file, "--cache and --token-file", cache_and_token},
+	    {options->cache_max_age_ms && !options->cache, "--cache-max-age", "only with --cache"},
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
@@ -409,7 +441,7 @@ int agent_options_parse(const struct command *command, int argc, char *argv[],
 	if (r == 0)
 		r = variables_apply(ret_options, fault);
 	if (r == 0)
-		r = watch_check(ret_options, fault);
+		r = combinations_check(ret_options, fault);
 	if (r < 0)
 		return r;
 

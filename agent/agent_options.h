@@ -45,12 +45,17 @@ struct agent_options {
 	bool private; /* a mount namespace of the command's own */
 	bool require_hardened;
 	int64_t timeout_ms;
+	const char *cache;        /* NULL: none */
+	int64_t cache_max_age_ms; /* 0: the default */
 	enum failure_mode on_failure;
 	bool watch;
 	int signal;     /* to the command after a renewal; 0: none */
 	bool restart;   /* the command after a renewal */
 	char **command; /* borrowed, ends with NULL; has at least one word for `run` */
 };
+
+/* Why --cache and a join token exclude each other; which of them there is shows only later. */
+extern const char cache_and_token[];
 
 extern const struct option_row run_option_rows[];
 extern const struct option_row fetch_option_rows[];

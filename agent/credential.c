@@ -19,6 +19,7 @@
 struct credential {
 	struct identity *identity;
 	char *path;                 /* owned: of its file; NULL if it never had one */
+	bool is_of_file;            /* else it is in memory alone */
 	int64_t due_ms;             /* by the wall clock, as certificates are */
 	struct enrolment enrolment; /* with a token */
 	struct backoff backoff;
@@ -48,6 +49,7 @@ static void identity_set(struct credential *credential, struct identity *identit
 static void identity_set_old(struct credential *credential, struct identity *identity)
 {
 	identity_set(credential, identity, identity_not_before(identity) * 1000);
+	credential->is_of_file = true;
 }
 
 /* A fresh one, whose text is left for others. */
@@ -57,6 +59,7 @@ static void identity_set_new(
 	/* Servers date certificates back, for clocks that are behind: that is no part of its life.
 	 */
 	identity_set(credential, identity, now_ms());
+	credential->is_of_file = false;
 	if (credential->handover)
 		handover_leave(credential->handover, pem);
 }
@@ -130,6 +133,11 @@ int credential_open(
 const struct identity *credential_identity(const struct credential *credential)
 {
 	return credential->identity;
+}
+
+bool credential_is_of_file(const struct credential *credential)
+{
+	return credential->is_of_file;
 }
 
 static void token_note(struct credential *credential, bool is_presented)

@@ -32,6 +32,9 @@ int credential_open(
 /* NULL as long as the token was not presented. Alive until the next call but this. */
 const struct identity *credential_identity(const struct credential *credential);
 
+/* Whether it is the one in the file, which a later start will find again. */
+bool credential_is_of_file(const struct credential *credential);
+
 /* Has an identity afterwards, or an error of enrolment_make(). */
 int credential_ensure(struct credential *credential, int64_t deadline_ms, struct fault *fault);
 

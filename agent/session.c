@@ -53,7 +53,7 @@ static int session_source_open(struct session *session, struct fault *fault)
 {
 	int r = source_open(&session->options, &session->source, fault);
 
-	if (r == 0 || session->options.on_failure != FAILURE_STARTS)
+	if (r == 0 || r == -TACIT_E_USAGE || session->options.on_failure != FAILURE_STARTS)
 		return r;
 
 	session->source_fault = *fault;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backoff.h"
+#include "cache.h"
 #include "credential.h"
 #include "source.h"
 #include "tacit/deadline.h"
@@ -15,6 +16,7 @@
 #define BUNDLE_PATH    "/v1/bundle"
 #define BACKOFF_MAX_MS 2000
 #define ANSWER_MS      10000 /* for an answer, on top of what it is asked to wait */
+#define PATIENCE_MS    3000  /* with a server that is away, while there is a cache */
 
 struct source_server {
 	struct source source;
@@ -22,6 +24,8 @@ struct source_server {
 	const char *servers;             /* borrowed; NULL: what the identity says */
 	struct http_client *client;      /* as the identity of now; NULL as long as there is none */
 	char etag[PROTO_ETAG_MAX_BYTES]; /* of what was fetched last; "" if nothing */
+	struct cache *cache;             /* NULL unless asked for */
+	char path[PROTO_PATH_MAX_BYTES];
 };
 
 /*
@@ -45,6 +49,21 @@ static bool is_passing(int err)
 	}
 }
 
+/* What a cache is for: no answer, or one that says that something is wrong with the server. */
+static bool is_away(int err)
+{
+	switch (-err) {
+	case TACIT_E_TIMEOUT:
+	case TACIT_E_INTERNAL:
+	case TACIT_E_STORE_FULL:
+	case TACIT_E_STORE_READ_ONLY:
+	case TACIT_E_STORE_CORRUPT:
+		return true;
+	default:
+		return is_passing(err);
+	}
+}
+
 static int bundle_check(
     const struct source_server *source, const struct bundle *bundle, struct fault *fault)
 {
@@ -56,13 +75,32 @@ static int bundle_check(
 	    identity_client(credential_identity(source->credential)));
 }
 
+/* What only this process knows could not be opened by the next one. */
+static int cache_follow(struct source_server *source, struct fault *fault)
+{
+	int r;
+
+	if (!source->cache || !credential_is_of_file(source->credential))
+		return 0;
+
+	r = cache_set_identity(source->cache, credential_identity(source->credential));
+	if (r < 0)
+		return fault_set(fault, r, "--cache");
+
+	(void)snprintf(source->path, sizeof(source->path), BUNDLE_PATH "?seal_to=%s",
+	    source->cache->recipient);
+	return 0;
+}
+
 /* A connection is made as somebody, so another identity takes another client. */
 static int client_make(struct source_server *source, struct fault *fault)
 {
 	struct http_client *client;
-	int r = http_client_new(
-	    credential_identity(source->credential), source->servers, &client, fault);
+	int r = cache_follow(source, fault);
 
+	if (r == 0)
+		r = http_client_new(
+		    credential_identity(source->credential), source->servers, &client, fault);
 	if (r < 0)
 		return r;
 
@@ -84,8 +122,19 @@ static int client_ensure(struct source_server *source, int64_t deadline_ms, stru
 static int bundle_take(
     struct source_server *source, const struct http_response *response, struct bundle *ret_bundle)
 {
-	int r = bundle_parse(secret_bytes(response->body), secret_len(response->body), ret_bundle);
+	const void *bytes = secret_bytes(response->body);
+	size_t len = secret_len(response->body);
+	struct cache *cache = source->cache;
+	int r;
 
+	if (cache && !strcmp(response->content_type, SEALED_BUNDLE_TYPE)) {
+		r = cache_take(
+		    cache, credential_identity(source->credential), bytes, len, ret_bundle);
+	} else {
+		r = bundle_parse(bytes, len, ret_bundle);
+		if (r == 0 && cache)
+			cache_tell_unsealed(cache);
+	}
 	if (r == 0)
 		memcpy(source->etag, response->etag, sizeof(source->etag));
 
@@ -104,6 +153,8 @@ static int server_ask(struct source_server *source, const struct http_request *r
 		    source->client, request, deadline_ms, PROTO_ANSWER_MAX_BYTES, &response, fault);
 	if (r == 0)
 		r = http_response_verdict(&response, BUNDLE_PATH, fault);
+	if (source->cache && (r == -TACIT_E_UNAUTHENTICATED || r == -TACIT_E_DENIED))
+		cache_remove(source->cache, fault);
 	if (r < 0)
 		return r;
 	if (response.status == 304 && request->if_none_match)
@@ -117,11 +168,19 @@ static int server_ask(struct source_server *source, const struct http_request *r
 	return 1;
 }
 
+static struct http_request request_for(const struct source_server *source)
+{
+	return (struct http_request){
+	    .method = "GET",
+	    .path = source->path,
+	    .accept = source->cache ? SEALED_BUNDLE_TYPE ", " PROTO_TYPE_JSON : PROTO_TYPE_JSON,
+	};
+}
+
 static int server_ask_all(struct source_server *source, int64_t deadline_ms,
     struct bundle *ret_bundle, struct fault *fault)
 {
-	const struct http_request request = {
-	    .method = "GET", .path = BUNDLE_PATH, .accept = PROTO_TYPE_JSON};
+	const struct http_request request = request_for(source);
 	cleanup_bundle struct bundle bundle = {0};
 	int r = server_ask(source, &request, deadline_ms, &bundle, fault);
 
@@ -135,10 +194,9 @@ static int server_ask_all(struct source_server *source, int64_t deadline_ms,
 	return 0;
 }
 
-static int server_fetch(
-    struct source *base, int64_t deadline_ms, struct bundle *ret_bundle, struct fault *fault)
+static int fetch_patiently(struct source_server *source, int64_t deadline_ms,
+    struct bundle *ret_bundle, struct fault *fault)
 {
-	struct source_server *source = (struct source_server *)base;
 	struct backoff backoff = {.limit_ms = BACKOFF_MAX_MS};
 
 	for (;;) {
@@ -154,17 +212,68 @@ static int server_fetch(
 	}
 }
 
+/* Half of the time that there is, and not so long that a restart is held up. */
+static int64_t patience_deadline(int64_t deadline_ms)
+{
+	int half_ms = deadline_left_ms(deadline_ms) / 2;
+
+	return deadline_in_ms(half_ms < PATIENCE_MS ? half_ms : PATIENCE_MS);
+}
+
+static int fetch_cached(struct source_server *source, const struct fault *away,
+    struct bundle *ret_bundle, struct fault *fault)
+{
+	cleanup_bundle struct bundle bundle = {0};
+	int64_t issued_s;
+	int r = cache_load(
+	    source->cache, credential_identity(source->credential), &bundle, &issued_s, fault);
+
+	if (r == 0)
+		r = bundle_check(source, &bundle, fault);
+	if (r < 0)
+		return r;
+
+	cache_tell_used(source->cache, issued_s, away);
+	*ret_bundle = bundle;
+	bundle = (struct bundle){0};
+	return 0;
+}
+
+static int server_fetch(
+    struct source *base, int64_t deadline_ms, struct bundle *ret_bundle, struct fault *fault)
+{
+	struct source_server *source = (struct source_server *)base;
+	struct fault own = {0};
+	int r;
+
+	if (!source->cache)
+		return fetch_patiently(source, deadline_ms, ret_bundle, fault);
+
+	r = fetch_patiently(source, patience_deadline(deadline_ms), ret_bundle, fault);
+	if (!is_away(r))
+		return r;
+	if (fetch_cached(source, fault, ret_bundle, &own) == 0)
+		return 0;
+
+	r = fetch_patiently(source, deadline_ms, ret_bundle, fault);
+	if (is_away(r) && own.err != -ENOENT)
+		cache_tell_refused(fault, &own);
+	return r;
+}
+
 /* Whether the server refuses us, not what we ask for. */
 static bool is_about_us(int err)
 {
 	return err == -TACIT_E_UNAUTHENTICATED || err == -TACIT_E_TLS_REFUSED;
 }
 
-/* Not so long that the time for a new certificate passes by. */
+/* Not so long that the time for a new certificate, or for a younger cache, passes by. */
 static int wait_cut(const struct source_server *source, int wait_s)
 {
 	int64_t left_s = (credential_left_ms(source->credential) + 999) / 1000;
 
+	if (source->cache && cache_left_s(source->cache) < left_s)
+		left_s = cache_left_s(source->cache);
 	if (left_s >= wait_s)
 		return wait_s;
 
@@ -175,15 +284,16 @@ static int server_wait(
     struct source *base, int wait_s, struct bundle *ret_bundle, struct fault *fault)
 {
 	struct source_server *source = (struct source_server *)base;
+	struct http_request request = request_for(source);
+	bool is_due = source->cache && cache_left_s(source->cache) == 0;
 	char prefer[32];
-	const struct http_request request = {
-	    .method = "GET",
-	    .path = BUNDLE_PATH,
-	    .accept = PROTO_TYPE_JSON,
-	    .if_none_match = source->etag[0] ? source->etag : NULL,
-	    .prefer = wait_s > 0 ? prefer : NULL,
-	};
 	int r;
+
+	/* Without the entity tag the answer comes at once, and whole. */
+	if (source->etag[0] && !is_due)
+		request.if_none_match = source->etag;
+	if (wait_s > 0)
+		request.prefer = prefer;
 
 	wait_s = wait_s > 0 ? wait_cut(source, wait_s) : 0;
 	(void)snprintf(prefer, sizeof(prefer), "wait=%d", wait_s);
@@ -246,6 +356,7 @@ static void server_free(struct source *base)
 
 	http_client_free(source->client);
 	credential_free(source->credential);
+	cache_free(source->cache);
 	free(source);
 }
 
@@ -260,6 +371,17 @@ static const struct source_ops server_ops = {
     .take_over = server_take_over,
 };
 
+static int cache_begin(
+    struct source_server *source, const struct agent_options *options, struct fault *fault)
+{
+	if (!options->cache)
+		return 0;
+	if (cache_new(options->cache, options->cache_max_age_ms, &source->cache) < 0)
+		return fault_set(fault, -ENOMEM, "--cache %s", options->cache);
+
+	return 0;
+}
+
 int source_server_open(
     const struct agent_options *options, struct source **ret_source, struct fault *fault)
 {
@@ -271,7 +393,13 @@ int source_server_open(
 
 	source->source.ops = &server_ops;
 	source->servers = options->server;
-	r = credential_open(options, &source->credential, fault);
+	(void)snprintf(source->path, sizeof(source->path), BUNDLE_PATH);
+	r = cache_begin(source, options, fault);
+	if (r == 0)
+		r = credential_open(options, &source->credential, fault);
+	if (r == 0 && source->cache && !credential_identity(source->credential))
+		r = fault_set_why(
+		    fault, -TACIT_E_USAGE, cache_and_token, "--cache and TACIT_TOKEN");
 	if (r == 0 && credential_identity(source->credential))
 		r = client_make(source, fault);
 	if (r < 0) {

@@ -56,7 +56,7 @@ static int pem_print(const char *label, const uint8_t *der, size_t len, struct s
 	return 0;
 }
 
-static int key_print(const EVP_PKEY *key, struct secret **ret_pem)
+int identity_encode_key(const EVP_PKEY *key, struct secret **ret_der)
 {
 	cleanup_pkcs8 PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
 	cleanup_secret struct secret *der = NULL;
@@ -73,7 +73,16 @@ static int key_print(const EVP_PKEY *key, struct secret **ret_pem)
 	if (len <= 0)
 		return -TACIT_E_INTERNAL;
 	secret_grew(der, (size_t)len);
-	return pem_print("PRIVATE KEY", secret_bytes(der), secret_len(der), ret_pem);
+	*ret_der = secret_take(&der);
+	return 0;
+}
+
+static int key_print(const EVP_PKEY *key, struct secret **ret_pem)
+{
+	cleanup_secret struct secret *der = NULL;
+	int r = identity_encode_key(key, &der);
+
+	return r < 0 ? r : pem_print("PRIVATE KEY", secret_bytes(der), secret_len(der), ret_pem);
 }
 
 static int request_fill(X509_REQ *request, const char *client_name, EVP_PKEY *key)

@@ -45,6 +45,9 @@ EVP_PKEY *identity_decode_key(const uint8_t *der, size_t len);
 bool certificate_has_hash(
     const X509 *certificate, const uint8_t hash[static IDENTITY_CA_HASH_BYTES]);
 
+/* And the way back, as PKCS #8 (identity_make.c). -TACIT_E_INTERNAL, -ENOMEM. */
+int identity_encode_key(const EVP_PKEY *key, struct secret **ret_der);
+
 /*
  * Starts libcrypto without openssl.cnf, which the image could have planted, and before anything
  * else starts it with that file.

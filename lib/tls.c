@@ -372,7 +372,7 @@ static int handshake_fault(
 		return fault_set_why(
 		    fault, -TACIT_E_TLS, X509_verify_cert_error_string(verdict), "%s", url_text);
 	if (err == -TACIT_E_CUT_OFF)
-		return fault_set_why(fault, -TACIT_E_TLS,
+		return fault_set_why(fault, err,
 		    "the server closed the connection in the TLS handshake", "%s", url_text);
 
 	return fault_set(fault, err, "%s", url_text);

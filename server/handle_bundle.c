@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handlers.h"
+#include "sealing.h"
 #include "tacit/bundle.h"
 #include "tacit/codec.h"
 #include "tacit/fd.h"
@@ -201,14 +202,34 @@ static int bundle_fill(
 static int bundle_answer(struct exchange *exchange, const struct selection *selection)
 {
 	cleanup_bundle struct bundle bundle = {.revision = vault_revision(exchange->server->vault)};
+	const char *recipient = exchange->request->seal_to;
+	cleanup_secret struct secret *text = NULL;
 	int r = bundle_fill(exchange->server->secrets, selection, &bundle);
 
+	if (r == 0)
+		r = bundle_print(&bundle, &text);
 	if (r < 0)
 		return r;
+	if (recipient)
+		return sealing_answer(exchange, recipient, bundle.revision, text);
 
 	exchange->response->status = 200;
 	exchange->response->content_type = PROTO_TYPE_JSON;
-	return bundle_print(&bundle, &exchange->response->body);
+	exchange->response->body = secret_take(&text);
+	return 0;
+}
+
+/* Refused before the audit log says that anything was served. */
+static int seal_to_check(struct exchange *exchange)
+{
+	const char *recipient = exchange->request->seal_to;
+	uint8_t key[SEALED_BUNDLE_KEY_BYTES];
+
+	if (!recipient || sealed_bundle_parse_key(recipient, key) == 0)
+		return 0;
+
+	exchange->detail = "seal_to is not a public key in hexadecimal digits";
+	return -TACIT_E_MALFORMED;
 }
 
 /* Under the lock of the routes: no change can slip in between the look and the wait. */
@@ -228,8 +249,10 @@ int handle_bundle(struct exchange *exchange)
 	const char *known = exchange->request->if_none_match;
 	cleanup_selection struct selection selection = {0};
 	int status = 200;
-	int r = selection_fill(exchange, &selection);
+	int r = seal_to_check(exchange);
 
+	if (r == 0)
+		r = selection_fill(exchange, &selection);
 	if (r < 0)
 		return r;
 

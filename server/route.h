@@ -76,6 +76,7 @@ struct request {
 	const char *mode;
 	const char *pattern;
 	const char *token_id;
+	const char *seal_to;
 
 	const struct secret *body; /* never NULL */
 

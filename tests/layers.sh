@@ -69,7 +69,7 @@ fd name
 secret deadline
 json codec url
 envelope proto options
-bundle join_token
+bundle join_token sealed_bundle
 env_file
 resolve identity
 tls
@@ -111,11 +111,11 @@ never cli server agent
 
 only 'jansson' lib/json.c
 only 'openssl/' lib/tls.c lib/identity.c lib/identity_key.c lib/identity_make.c \
-	lib/identity_private.h lib/identity_read.c
+	lib/identity_private.h lib/identity_read.c lib/identity_verify.c
 only 'microhttpd' server/listener.c server/listener_http.c server/listener_http.h \
 	server/listener_request.c
-only 'gnutls/' server/authority.c server/listener_tls.c server/signing_request.c \
-	server/signing_request.h
+only 'gnutls/' server/authority.c server/listener_tls.c server/signing.c \
+	server/signing_request.c server/signing_request.h
 only 'sqlite3' server/store/sqlite.c
 
 verdict 'lower layers of the library never include upper ones' "$(library)"

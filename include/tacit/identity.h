@@ -49,6 +49,28 @@ int identity_ca_hash(
     const struct identity *identity, uint8_t ret_hash[static IDENTITY_CA_HASH_BYTES]);
 
 /*
+ * A key for other ends than TLS, derived from the private key: BLAKE2b-256 of its DER (PKCS #8)
+ * under `purpose`. The same as long as the identity has that key. -TACIT_E_INTERNAL, -ENOMEM.
+ */
+#define IDENTITY_DERIVED_BYTES 32
+int identity_derive(const struct identity *identity, const char *purpose,
+    uint8_t ret_key[static IDENTITY_DERIVED_BYTES]);
+
+/*
+ * Whether a server of this identity's CA has signed `bytes`: ECDSA with SHA-256 by the key of
+ * `certificate` (DER), which the CA must have signed, for servers, and which is valid now.
+ * -TACIT_E_TLS_CA, -TACIT_E_TLS_SERVER_EXPIRED, -TACIT_E_CORRUPT for another signature.
+ */
+struct signed_bytes {
+	const void *bytes;
+	size_t len;
+	const void *signature;
+	size_t signature_len;
+};
+int identity_verify_server(const struct identity *identity, const void *certificate,
+    size_t certificate_len, const struct signed_bytes *what);
+
+/*
  * Makes a new P-256 key and a signing request (PKCS #10, PEM) with CN=`client_name` (NULL: none).
  * Both are PEM without a NUL. -ENOMEM, or -TACIT_E_INTERNAL when the generator fails.
  */

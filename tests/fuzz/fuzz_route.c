@@ -126,6 +126,7 @@ static void member_fill(struct request *request, char *word)
 	    {"mode", offsetof(struct request, mode)},
 	    {"pattern", offsetof(struct request, pattern)},
 	    {"id", offsetof(struct request, token_id)},
+	    {"seal_to", offsetof(struct request, seal_to)},
 	};
 	char *value = strchr(word, '=');
 

@@ -43,7 +43,7 @@ find_children() {
 server_port=
 server_options=()
 server_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$server_port") 2>/dev/null; }
-server_silent() { ! server_answers; }
+server_silent() { ! server_answers && flock -n store/lock true; }
 server_goes() {
 	kill -TERM "$(<server.pid)"
 	# It closes its port before it gives the store up.

@@ -73,7 +73,7 @@ static void connect_tells_each_failure_by_its_name(void **state)
 	} rows[] = {
 	    {"stall-accept", -TACIT_E_TIMEOUT, ""},
 	    {"stall-handshake", -TACIT_E_TIMEOUT, ""},
-	    {"reset-accept", -TACIT_E_TLS, "closed the connection in the TLS handshake"},
+	    {"reset-accept", -TACIT_E_CUT_OFF, "closed the connection in the TLS handshake"},
 	    {"garbage-handshake", -TACIT_E_TLS, ""},
 	    {"plain-http", -TACIT_E_TLS, ""},
 	    {"tls12", -TACIT_E_TLS, ""},
