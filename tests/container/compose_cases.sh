@@ -250,6 +250,22 @@ compose_turns_in_a_row_are_refused() {
 	grep -q '^rotate.sh: the last turn was ' "$work/part" || fail "$(cat "$work/part")"
 }
 
+# With tokens the api becomes a client without a file, and is no worse off.
+compose_takes_tokens() {
+	local pid
+	compose_enter
+	./tokens.sh
+	compose_enter
+	wait_until 30 web_answers || fail "$(docker logs "${ids[api]}" 2>&1)"
+	docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "${ids[api]}" |
+		grep -q '^TACIT_TOKEN=tacit1\.' || fail 'was given no token'
+	[[ ! -s /proc/$(compose_pid api)/root/run/tacit/identity.pem ]] || fail 'has an identity file'
+	for pid in $(docker top "${ids[api]}" -o pid | tail -n +2); do
+		! grep -aq TACIT_ "/proc/$pid/environ" || fail "TACIT_* is in /proc/$pid/environ"
+	done
+	turn
+}
+
 compose_ends() {
 	compose_prepare
 	docker-compose down -v -t 5

@@ -34,6 +34,8 @@ top=$(cd "$here/../.." && pwd)
 . "$here/init_cases.sh"
 # shellcheck source=kubernetes_cases.sh
 . "$here/kubernetes_cases.sh"
+# shellcheck source=page_cases.sh
+. "$here/page_cases.sh"
 shopt -s extglob
 
 programs=$(realpath "${1:-$top/build}")
@@ -134,6 +136,7 @@ run_compose() {
 	case_of "examples/compose: $compose_turns rotations, no query fails" compose_rotates
 	case_of 'examples/compose: rotate.sh twice in a row is refused' compose_turns_in_a_row_are_refused
 	case_of 'examples/compose: --retire ends the old password' compose_retires
+	case_of 'examples/compose: tokens.sh, no identity file' compose_takes_tokens
 	case_of 'examples/compose: down leaves nothing' compose_ends
 }
 
@@ -146,6 +149,11 @@ run_init_containers() {
 	case_of 'examples/kubernetes: the network policy fits' kubernetes_is_isolated
 	case_of 'examples/kubernetes/fetch.yaml: fetches, and the app reads' pod_fetches
 	case_of 'examples/kubernetes/run.yaml: copies, runs, renews' pod_runs_and_renews
+}
+
+run_pages() {
+	case_of 'docs/from-e-to-files.md: prints what it says' page_from_e_works
+	case_of 'docs/from-swarm.md: prints what it says' page_from_swarm_works
 }
 
 shared=${SUITE_RESULTS:-} # by run.sh, which closes with a report of its own
@@ -167,6 +175,7 @@ if engine_ensure && ensure_packages "${packages_container[@]}"; then
 		at_exit compose_clean
 		run_compose
 		run_init_containers
+		run_pages
 	fi
 else
 	without_engine
