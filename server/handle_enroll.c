@@ -235,11 +235,13 @@ int handle_renew(struct exchange *exchange)
 	}
 
 	r = exchange_parse_body(exchange, keys, &json);
-	csr = r == 0 ? json_text_at(json, "csr") : NULL;
-	if (r == 0 && !csr) {
+	if (r < 0)
+		return r;
+	csr = json_text_at(json, "csr");
+	if (!csr) {
 		exchange->detail = "the body needs a csr, a text";
-		r = -TACIT_E_MALFORMED;
+		return -TACIT_E_MALFORMED;
 	}
 
-	return r < 0 ? r : renew(exchange, csr);
+	return renew(exchange, csr);
 }

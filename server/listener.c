@@ -276,7 +276,9 @@ void listener_stop(struct listener *listener, int drain_ms)
 	int64_t deadline_ms = deadline_in_ms(drain_ms);
 
 	atomic_store(&listener->stopping, true);
-	watch_close(&listener->server->watch);
+	/* Nobody waits at the other door, and those at this one wait until it is closed itself. */
+	if (listener->door == DOOR_MAIN)
+		watch_close(&listener->server->watch);
 	if (listener->daemon) {
 		int fd = MHD_quiesce_daemon(listener->daemon);
 

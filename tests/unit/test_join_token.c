@@ -82,11 +82,14 @@ static void only_one_url_in_one_spelling_is_written(void **state)
 /* https://, labels of 63 bytes and a port: `len` bytes in all. */
 static void long_url(size_t len, char ret_url[static JOIN_TOKEN_URL_MAX_BYTES + 1])
 {
-	memcpy(ret_url, "https://", 8);
-	memset(ret_url + 8, 'a', len - 8);
-	for (size_t i = 8 + 63; i < len - 5; i += 64)
+	static const char scheme[] = "https://", port[] = ":8444";
+	size_t host_end = len - (sizeof(port) - 1);
+
+	memset(ret_url, 'a', host_end);
+	memcpy(ret_url, scheme, sizeof(scheme) - 1);
+	for (size_t i = 8 + 63; i < host_end; i += 64)
 		ret_url[i] = '.';
-	memcpy(ret_url + len - 5, ":8444", 6);
+	memcpy(ret_url + host_end, port, sizeof(port));
 }
 
 static void the_longest_url_makes_the_longest_text(void **state)
@@ -175,12 +178,11 @@ static void every_cut_is_refused(void **state)
 
 static void one_byte_too_many_is_refused(void **state)
 {
-	char text[JOIN_TOKEN_TEXT_MAX_BYTES + 1];
+	char text[JOIN_TOKEN_TEXT_MAX_BYTES + 1] = JOIN_TOKEN_PREFIX;
 	struct join_token token = {0};
 
 	(void)state;
-	memset(text, 'A', sizeof(text));
-	memcpy(text, JOIN_TOKEN_PREFIX, strlen(JOIN_TOKEN_PREFIX));
+	memset(text + strlen(JOIN_TOKEN_PREFIX), 'A', sizeof(text) - strlen(JOIN_TOKEN_PREFIX));
 	assert_int_equal(join_token_parse(text, sizeof(text), &token), -TACIT_E_TOKEN);
 	assert_null(token.secret);
 }

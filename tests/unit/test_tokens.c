@@ -155,29 +155,29 @@ static void what_was_not_committed_is_not_there(void **state)
 struct judge_row {
 	const char *what;
 	uint32_t used;
-	bool revoked;
 	int64_t expires;
 	uint64_t client_generation; /* 0: no such client any more */
-	bool client_revoked;
 	const char *peer;
 	int verdict;
+	bool revoked;
+	bool client_revoked;
 };
 
 static const struct judge_row judge_rows[] = {
-    {"good", 0, false, NOW + 1, 7, false, "192.0.2.1:1", 0},
-    {"good, asked from nowhere", 0, false, NOW + 1, 7, false, NULL, 0},
-    {"one use left", 1, false, NOW + 1, 7, false, "192.0.2.1:1", 0},
-    {"used up", 2, false, NOW + 1, 7, false, "192.0.2.1:1", -TACIT_E_TOKEN_USED},
-    {"just expired", 0, false, NOW, 7, false, "192.0.2.1:1", -TACIT_E_TOKEN_EXPIRED},
-    {"revoked", 0, true, NOW + 1, 7, false, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED},
-    {"its client revoked", 0, false, NOW + 1, 7, true, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED},
-    {"its client deleted", 0, false, NOW + 1, 0, false, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED},
-    {"its client another one", 0, false, NOW + 1, 8, false, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED},
-    {"from elsewhere", 0, false, NOW + 1, 7, false, "192.0.3.1:1", -TACIT_E_TOKEN_SOURCE},
-    {"from no address", 0, false, NOW + 1, 7, false, "?:?", -TACIT_E_TOKEN_SOURCE},
+    {"good", 0, NOW + 1, 7, "192.0.2.1:1", 0, false, false},
+    {"good, asked from nowhere", 0, NOW + 1, 7, NULL, 0, false, false},
+    {"one use left", 1, NOW + 1, 7, "192.0.2.1:1", 0, false, false},
+    {"used up", 2, NOW + 1, 7, "192.0.2.1:1", -TACIT_E_TOKEN_USED, false, false},
+    {"just expired", 0, NOW, 7, "192.0.2.1:1", -TACIT_E_TOKEN_EXPIRED, false, false},
+    {"revoked", 0, NOW + 1, 7, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED, true, false},
+    {"its client revoked", 0, NOW + 1, 7, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED, false, true},
+    {"its client deleted", 0, NOW + 1, 0, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED, false, false},
+    {"its client another one", 0, NOW + 1, 8, "192.0.2.1:1", -TACIT_E_TOKEN_REVOKED, false, false},
+    {"from elsewhere", 0, NOW + 1, 7, "192.0.3.1:1", -TACIT_E_TOKEN_SOURCE, false, false},
+    {"from no address", 0, NOW + 1, 7, "?:?", -TACIT_E_TOKEN_SOURCE, false, false},
 
     /* the alarm comes before everything else */
-    {"used up, and all the rest", 2, true, NOW - 1, 0, true, "?:?", -TACIT_E_TOKEN_USED},
+    {"used up, and all the rest", 2, NOW - 1, 0, "?:?", -TACIT_E_TOKEN_USED, true, true},
 };
 
 static void a_token_is_judged_by_all_that_it_says(void **state)
