@@ -3,9 +3,12 @@
  * A load client for one server over TLS 1.3 with a client certificate, in one thread on epoll.
  *
  *   handshakes  each operation is a new connection: full handshake, one GET, the whole answer
+ *   resumed     the same, with the session that the first connection was given
  *   keepalive   each connection sends its next GET as soon as its answer is complete
+ *   writes      the same with PUT, each time a value of --body-bytes
  *
- * Every answer is checked: status 200 and the same body length each time. Prints one line of
+ * Every answer is checked: status 200 (or 201) and, for GET, the same body length each time; that
+ * a session is resumed, or is not, as the mode says. Prints one line of
  * KEY=VALUE pairs; exits 1 if any operation failed.
  */
 #include <arpa/inet.h>
@@ -15,6 +18,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +33,7 @@
 #define CONNECTIONS_MAX  1024
 #define ANSWER_MAX_BYTES (256 * 1024)
 
-enum mode { MODE_HANDSHAKES, MODE_KEEPALIVE };
+enum mode { MODE_HANDSHAKES, MODE_RESUMED, MODE_KEEPALIVE, MODE_WRITES };
 enum step { STEP_HANDSHAKE, STEP_SEND, STEP_RECEIVE };
 
 struct settings {
@@ -41,6 +45,7 @@ struct settings {
 	long connections;
 	long operations; /* stop at whichever of the two comes first */
 	long seconds;
+	long body_bytes;
 	long cpu; /* -1: wherever */
 	pid_t server_pid;
 };
@@ -57,8 +62,9 @@ struct connection {
 struct load {
 	struct settings settings;
 	SSL_CTX *context;
+	SSL_SESSION *session; /* for MODE_RESUMED, once there is one */
 	int epoll;
-	char request[1024];
+	char request[2048];
 	size_t request_len;
 	struct connection connections[CONNECTIONS_MAX];
 	size_t open;
@@ -92,6 +98,8 @@ static void connection_close(struct load *load, struct connection *connection)
 	if (!connection->ssl)
 		return;
 
+	/* As if it had been shut down: OpenSSL forgets the session of a connection that was not. */
+	SSL_set_shutdown(connection->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(connection->ssl);
 	close(connection->fd);
 	connection->ssl = NULL;
@@ -128,6 +136,8 @@ static void connection_open(struct load *load, struct connection *connection)
 	if (!connection->ssl || SSL_set_fd(connection->ssl, connection->fd) != 1)
 		fail("SSL_new");
 	SSL_set_connect_state(connection->ssl);
+	if (load->session && SSL_set_session(connection->ssl, load->session) != 1)
+		fail("SSL_set_session");
 	connection->step = STEP_HANDSHAKE;
 	connection->received = 0;
 	connection->answer_len = 0;
@@ -167,11 +177,12 @@ static const char *answer_verdict(struct load *load, const struct connection *co
 	const char *body = strstr(connection->answer, "\r\n\r\n") + 4;
 	size_t body_len = connection->answer_len - (size_t)(body - connection->answer);
 
-	if (strncmp(connection->answer, "HTTP/1.1 200", 12) != 0)
+	if (strncmp(connection->answer, "HTTP/1.1 200", 12) != 0 &&
+	    strncmp(connection->answer, "HTTP/1.1 201", 12) != 0)
 		return "the answer is not 200";
 	if (load->completed == 0)
 		load->body_len = body_len;
-	if (body_len != load->body_len)
+	if (load->settings.mode != MODE_WRITES && body_len != load->body_len)
 		return "the answer's length changed";
 	return NULL;
 }
@@ -197,7 +208,7 @@ static void operation_complete(struct load *load, struct connection *connection)
 	connection->received = 0;
 	connection->answer_len = 0;
 
-	if (load->settings.mode == MODE_HANDSHAKES) {
+	if (load->settings.mode == MODE_HANDSHAKES || load->settings.mode == MODE_RESUMED) {
 		connection_close(load, connection);
 		if (operation_take(load))
 			connection_open(load, connection);
@@ -222,6 +233,8 @@ static int step_handshake(struct load *load, struct connection *connection)
 
 	if (result != 1)
 		return step_verdict(connection, result);
+	if (SSL_session_reused(connection->ssl) != (load->session != NULL))
+		return -1;
 	if (!load->cipher[0])
 		snprintf(
 		    load->cipher, sizeof(load->cipher), "%s", SSL_get_cipher_name(connection->ssl));
@@ -278,6 +291,45 @@ static void connection_advance(struct load *load, struct connection *connection)
 		result = steps[connection->step](load, connection);
 	if (connection->ssl && result < 0)
 		connection_fail(load, connection, failures[connection->step]);
+}
+
+/* --- the session to resume -------------------------------------------------------------------- */
+
+/* The first ticket that comes is kept for all connections. */
+static int session_keep(SSL *ssl, SSL_SESSION *session)
+{
+	struct load *load = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (load->session)
+		return 0;
+
+	load->session = session;
+	return 1;
+}
+
+/* One whole connection, after which there has to be a session. Tickets come with its answer. */
+static void session_fetch(struct load *load)
+{
+	struct connection *connection = &load->connections[0];
+	struct pollfd poll_fd;
+
+	SSL_CTX_set_app_data(load->context, load);
+	SSL_CTX_set_session_cache_mode(
+	    load->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(load->context, session_keep);
+	load->started = load->settings.operations; /* none follows this one */
+	connection_open(load, connection);
+	poll_fd = (struct pollfd){.fd = connection->fd, .events = POLLIN};
+	while (load->open > 0 && poll(&poll_fd, 1, 1000) >= 0) {
+		connection_advance(load, connection);
+		poll_fd.events = connection->step == STEP_HANDSHAKE ? POLLIN | POLLOUT : POLLIN;
+	}
+	if (!load->session)
+		fail("the server gave no session");
+	/* With a cache, OpenSSL lets a session be used once. */
+	SSL_CTX_set_session_cache_mode(load->context, SSL_SESS_CACHE_OFF);
+	load->started = 0;
+	load->completed = 0;
 }
 
 /* --- the run -------------------------------------------------------------------------------- */
@@ -360,6 +412,27 @@ static void context_open(struct load *load)
 	load->context = context;
 }
 
+/* A PUT carries a body of letters; what it says does not matter. */
+static void request_write(struct load *load)
+{
+	const struct settings *settings = &load->settings;
+	bool writes = settings->mode == MODE_WRITES;
+	int len = snprintf(load->request, sizeof(load->request),
+	    "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n", writes ? "PUT" : "GET", settings->path,
+	    ntohs(settings->address.sin_port));
+
+	if (writes)
+		len += snprintf(load->request + len, sizeof(load->request) - (size_t)len,
+		    "Content-Length: %ld\r\n", settings->body_bytes);
+	load->request_len = (size_t)len;
+	memcpy(load->request + load->request_len, "\r\n", 2);
+	load->request_len += 2;
+	if (writes) {
+		memset(load->request + load->request_len, 'x', (size_t)settings->body_bytes);
+		load->request_len += (size_t)settings->body_bytes;
+	}
+}
+
 static void load_prepare(struct load *load)
 {
 	const struct settings *settings = &load->settings;
@@ -373,9 +446,7 @@ static void load_prepare(struct load *load)
 	}
 	context_open(load);
 	load->epoll = epoll_create1(EPOLL_CLOEXEC);
-	load->request_len = (size_t)snprintf(load->request, sizeof(load->request),
-	    "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n\r\n", settings->path,
-	    ntohs(settings->address.sin_port));
+	request_write(load);
 	for (long i = 0; i < settings->connections; i++) {
 		load->connections[i].answer = malloc(ANSWER_MAX_BYTES + 1);
 		if (!load->connections[i].answer)
@@ -393,6 +464,7 @@ static const struct option options[] = {
     {"ciphersuites", required_argument, NULL, 'x'},
     {"connections", required_argument, NULL, 'c'},
     {"operations", required_argument, NULL, 'n'},
+    {"body-bytes", required_argument, NULL, 'b'},
     {"seconds", required_argument, NULL, 's'},
     {"cpu", required_argument, NULL, 'k'},
     {"server-pid", required_argument, NULL, 'P'},
@@ -409,11 +481,27 @@ static long parse_number(const char *text, long max)
 	return number;
 }
 
+static enum mode parse_mode(const char *text)
+{
+	static const char *const names[] = {
+	    [MODE_HANDSHAKES] = "handshakes",
+	    [MODE_RESUMED] = "resumed",
+	    [MODE_KEEPALIVE] = "keepalive",
+	    [MODE_WRITES] = "writes",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(text, names[i]) == 0)
+			return (enum mode)i;
+
+	fail("no such mode");
+}
+
 static void settings_apply(struct settings *settings, int option, const char *value)
 {
 	switch (option) {
 	case 'm':
-		settings->mode = strcmp(value, "keepalive") == 0 ? MODE_KEEPALIVE : MODE_HANDSHAKES;
+		settings->mode = parse_mode(value);
 		break;
 	case 'p':
 		settings->address.sin_port = htons((uint16_t)parse_number(value, 65535));
@@ -432,6 +520,9 @@ static void settings_apply(struct settings *settings, int option, const char *va
 		break;
 	case 'n':
 		settings->operations = parse_number(value, 100000000);
+		break;
+	case 'b':
+		settings->body_bytes = parse_number(value, 1024);
 		break;
 	case 's':
 		settings->seconds = parse_number(value, 3600);
@@ -454,6 +545,7 @@ static struct settings settings_parse(int argc, char **argv)
 	    .path = "/",
 	    .connections = 16,
 	    .operations = 1000,
+	    .body_bytes = 64,
 	    .seconds = 60,
 	    .cpu = -1,
 	};
@@ -474,6 +566,8 @@ int main(int argc, char **argv)
 
 	load.settings = settings_parse(argc, argv);
 	load_prepare(&load);
+	if (load.settings.mode == MODE_RESUMED)
+		session_fetch(&load);
 	from = clocks_read(load.settings.server_pid);
 	load.deadline_ns = from.wall_ns + load.settings.seconds * INT64_C(1000000000);
 	run_until_done(&load);
