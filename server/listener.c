@@ -32,7 +32,7 @@ static const struct {
 	int idle_s;
 	bool many_threads;
 } doors[] = {
-    [DOOR_MAIN] = {"--listen", 4096, 0, 90, 60, true},
+    [DOOR_MAIN] = {"--listen", 8192, 0, 90, 60, true},
     [DOOR_ENROLMENT] = {"--enroll-listen", 512, 64, 10, 10, false},
 };
 

@@ -18,7 +18,7 @@
  */
 struct listener;
 
-#define LISTENER_HEADERS_MAX_BYTES 6144
+#define LISTENER_HEADERS_MAX_BYTES 4096
 
 /*
  * Binds `address` (of the option --listen or --enroll-listen: "HOST:PORT", "[::1]:8443", ":8443"
