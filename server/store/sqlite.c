@@ -70,7 +70,8 @@ static const char connection_pragmas[] = "PRAGMA trusted_schema=OFF;"
                                          "PRAGMA cell_size_check=ON;"
                                          "PRAGMA temp_store=MEMORY;"
                                          "PRAGMA secure_delete=ON;"
-                                         "PRAGMA synchronous=FULL;";
+                                         "PRAGMA synchronous=FULL;"
+                                         "PRAGMA wal_autocheckpoint=4000;";
 
 static int schema_create(struct store *store)
 {

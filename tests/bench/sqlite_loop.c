@@ -38,6 +38,7 @@ static sqlite3 *database_open(const char *path)
 	check(sqlite3_open(path, &db), SQLITE_OK);
 	check(sqlite3_exec(db,
 	          "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
+	          "PRAGMA wal_autocheckpoint=4000;"
 	          "CREATE TABLE records(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
 	          NULL, NULL, NULL),
 	    SQLITE_OK);
