@@ -98,7 +98,9 @@ int get_run(const struct command *command, int argc, char *argv[])
 
 /* ---- ls ---- */
 
-const struct option_row ls_options[] = {JSON_OPTION, COMMON_OPTIONS};
+const struct option_row ls_options[] = {
+    {"deleted", NULL, "those that were removed, and that rollback brings back"}, JSON_OPTION,
+    COMMON_OPTIONS};
 
 static void ls_add_row(struct table *table, const struct json *secret)
 {
@@ -125,7 +127,7 @@ static const struct table_column ls_columns[] = {
 static const struct listing_shape ls_shape = {"secrets", ls_columns, ls_add_row};
 
 static int ls_path(
-    const char *prefix, const char *after, char ret_path[static PROTO_PATH_MAX_BYTES])
+    const char *prefix, const char *after, bool deleted, char ret_path[static PROTO_PATH_MAX_BYTES])
 {
 	int err = proto_path(ret_path, "/v1/secrets");
 
@@ -133,6 +135,8 @@ static int ls_path(
 		err = query_add(ret_path, "prefix", prefix);
 	if (err == 0 && *after)
 		err = query_add(ret_path, "after", after);
+	if (err == 0 && deleted)
+		err = query_add(ret_path, "deleted", "true");
 
 	return err;
 }
@@ -164,7 +168,8 @@ static int ls_page(
 	const char *prefix = arguments_item(&session->arguments, 0);
 	cleanup_json struct json *page = NULL;
 	char path[PROTO_PATH_MAX_BYTES];
-	int err = ls_path(prefix, after, path);
+	bool deleted = arguments_option(&session->arguments, "deleted") != NULL;
+	int err = ls_path(prefix, after, deleted, path);
 
 	if (err < 0)
 		return fault_set(&session->fault, err, "ls");

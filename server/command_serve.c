@@ -21,6 +21,7 @@ const struct option_row command_serve_options[] = {
     {"enroll-listen", "ADDR:PORT", "take join tokens there (else there is no enrolment)"},
     {"enroll-url", "URL", "how clients reach that (the host of the URL, the port just given)"},
     {"audit-syslog", "SOCKET", "also send each line of the audit log there, as to /dev/log"},
+    {"keep-versions", "N", "how many versions of a secret are kept (16)"},
     KEY_OPTION_ROWS,
     {"sealed", NULL, "start without the master key, and wait for `unseal`"},
     {0},

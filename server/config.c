@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "secrets.h"
 
 static int default_dir(char *ret_dir, size_t size)
 {
@@ -39,6 +40,19 @@ static int set_san(struct config *config, const char *value)
 		return -TACIT_E_USAGE;
 
 	config->san[config->san_count++] = value;
+	return 0;
+}
+
+static int set_keep_versions(struct config *config, const char *value)
+{
+	char *end;
+	unsigned long versions = strtoul(value, &end, 10);
+
+	if (value[0] < '0' || value[0] > '9' || *end || versions < 1 ||
+	    versions > SECRET_VERSIONS_MAX)
+		return -TACIT_E_USAGE;
+
+	config->keep_versions = (uint32_t)versions;
 	return 0;
 }
 
@@ -75,6 +89,8 @@ static int config_set(struct config *config, const char *name, const char *value
 		config->sealed = true;
 		return 0;
 	}
+	if (!strcmp(name, "keep-versions"))
+		return set_keep_versions(config, value);
 	if (!strcmp(name, "force")) {
 		config->force = true;
 		return 0;

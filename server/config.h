@@ -28,7 +28,8 @@ struct config {
 	bool sealed;
 	bool force;
 	bool verify;
-	const char *argument; /* FILE, of the commands that have one */
+	uint32_t keep_versions; /* 0: the default */
+	const char *argument;   /* FILE, of the commands that have one */
 };
 
 /*

@@ -58,9 +58,28 @@ static struct json *entry_describe(const struct secret_entry *entry, uint32_t nu
 	return NULL;
 }
 
+/*
+ * The version that a list shows: of deleted secrets the newest that there is a way back to. 0 for a
+ * secret that is not for this list.
+ */
+static uint32_t list_version(const struct secret_entry *entry, bool deleted)
+{
+	if (entry->deleted != deleted)
+		return 0;
+	if (!deleted)
+		return entry->current;
+
+	for (size_t i = entry->versions_count; i > 0; i--)
+		if (entry->versions[i - 1].state == VERSION_KEPT)
+			return entry->versions[i - 1].number;
+
+	return 0;
+}
+
 static int list_fill(
     struct exchange *exchange, struct json *list, struct json *answer, size_t limit)
 {
+	bool deleted = exchange->request->deleted != NULL;
 	const struct secrets *secrets = exchange->server->secrets;
 	const char *prefix = exchange->request->prefix ? exchange->request->prefix : "";
 	const char *after = exchange->request->after;
@@ -69,15 +88,16 @@ static int list_fill(
 
 	for (size_t i = secrets_lower_bound(secrets, start); i < secrets_count(secrets); i++) {
 		const struct secret_entry *entry = secrets_at(secrets, i);
+		uint32_t number = list_version(entry, deleted);
 
 		if (strncmp(entry->name, prefix, strlen(prefix)) != 0)
 			break;
-		if (entry->deleted || (after && strcmp(entry->name, after) <= 0) ||
+		if (number == 0 || (after && strcmp(entry->name, after) <= 0) ||
 		    !exchange_allows(exchange, ACTION_LIST, entry->name))
 			continue;
 		if (json_count(list) == limit)
 			return json_set_text(answer, "next", last);
-		if (json_append(list, entry_describe(entry, entry->current)) < 0)
+		if (json_append(list, entry_describe(entry, number)) < 0)
 			return -ENOMEM;
 		last = entry->name;
 	}
@@ -98,6 +118,10 @@ int handle_secret_list(struct exchange *exchange)
 		r = number_parse(exchange->request->limit, LIST_LIMIT_MAX, &limit);
 	if (r < 0 || limit == 0) {
 		exchange->detail = "limit is a number from 1 to 1000";
+		return -TACIT_E_MALFORMED;
+	}
+	if (exchange->request->deleted && strcmp(exchange->request->deleted, "true") != 0) {
+		exchange->detail = "deleted is true, or left out";
 		return -TACIT_E_MALFORMED;
 	}
 	if (exchange->request->prefix && strlen(exchange->request->prefix) > NAME_MAX_BYTES) {

@@ -315,6 +315,8 @@ int home_load(const struct config *config, enum home_use use, struct keys *keys,
 	*ret_audit = (struct audit_state){0};
 	if (r == 0)
 		r = server_assemble(&home->server, vault, fault);
+	if (r == 0 && config->keep_versions > 0)
+		secrets_set_kept(home->server.secrets, config->keep_versions);
 	if (r == 0 && use == HOME_SERVE)
 		r = home_begin_writing(home, ret_audit, fault);
 

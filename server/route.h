@@ -75,6 +75,7 @@ struct request {
 	const char *env;
 	const char *mode;
 	const char *pattern;
+	const char *deleted;
 	const char *token_id;
 	const char *seal_to;
 

@@ -13,6 +13,7 @@ struct secrets {
 	struct secret_entry **entries; /* sorted by name */
 	size_t count;
 	size_t capacity;
+	uint32_t kept; /* versions of each */
 };
 
 static int entries_reserve(struct secrets *secrets)
@@ -71,6 +72,7 @@ int secrets_load(struct vault *vault, struct secrets **ret_secrets, struct fault
 	if (!secrets)
 		return fault_set(fault, -ENOMEM, "secrets");
 
+	secrets->kept = SECRET_VERSIONS_KEPT;
 	secrets->vault = vault;
 	r = vault_each(vault, RECORD_SECRET, entry_load, &load);
 	secret_draft_free(&load.draft);
@@ -83,6 +85,11 @@ int secrets_load(struct vault *vault, struct secrets **ret_secrets, struct fault
 		qsort(secrets->entries, secrets->count, sizeof(secrets->entries[0]), entry_order);
 	*ret_secrets = secrets;
 	return 0;
+}
+
+void secrets_set_kept(struct secrets *secrets, uint32_t versions)
+{
+	secrets->kept = versions;
 }
 
 void secrets_free(struct secrets *secrets)
@@ -159,7 +166,7 @@ int secrets_open_value(struct secrets *secrets, const struct secret_entry *entry
 /* A change of one secret: what it becomes, and the rows that come and go with it. */
 struct change {
 	struct secret_draft draft;
-	struct vault_change rows[SECRET_VERSIONS_KEPT + 8];
+	struct vault_change rows[SECRET_VERSIONS_MAX + 4];
 	size_t count;
 	struct secret *record;
 	struct secret *version_row;
@@ -239,9 +246,8 @@ static void change_destroy_version(
 static void change_trim_versions(struct secrets *secrets, struct change *change)
 {
 	struct secret_draft *draft = &change->draft;
-	uint32_t excess = draft->versions_count > SECRET_VERSIONS_KEPT
-	                      ? draft->versions_count - SECRET_VERSIONS_KEPT
-	                      : 0;
+	uint32_t excess =
+	    draft->versions_count > secrets->kept ? draft->versions_count - secrets->kept : 0;
 
 	for (uint32_t i = 0; i < excess; i++)
 		if (draft->versions[i].state == VERSION_KEPT)

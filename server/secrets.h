@@ -18,6 +18,10 @@ struct secrets;
 
 /* Older versions than this many are destroyed by a put. */
 #define SECRET_VERSIONS_KEPT 16
+#define SECRET_VERSIONS_MAX  256
+
+/* Another number than SECRET_VERSIONS_KEPT, from 1 to SECRET_VERSIONS_MAX. */
+void secrets_set_kept(struct secrets *secrets, uint32_t versions);
 
 int secrets_load(struct vault *vault, struct secrets **ret_secrets, struct fault *fault);
 void secrets_free(struct secrets *secrets);

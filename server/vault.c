@@ -387,7 +387,7 @@ static int set_hash_forget(
 }
 
 /* A commit in the making: every change sealed, the new set hash, and the head that says so. */
-#define CHANGES_MAX 64
+#define CHANGES_MAX 264
 
 struct commit {
 	struct store_op ops[CHANGES_MAX + 2];

@@ -524,11 +524,30 @@ int store_reclaim(struct store *store)
 	return store->reclaims;
 }
 
+/* Tables, views and triggers that we have not made do nothing here, but are no part of a store. */
+static int objects_check(struct store *store, struct fault *fault)
+{
+	int others = 0;
+	int r = pragma_int(store,
+	    "SELECT count(*) FROM sqlite_schema WHERE type<>'table' OR name<>'records'", &others);
+
+	if (r == 0 && others > 0)
+		return fault_set_why(fault, -TACIT_E_STORE_CORRUPT,
+		    "there are objects in it that are not ours", "schema");
+
+	return r < 0 ? fault_set(fault, r, "schema") : 0;
+}
+
 int store_check(struct store *store, struct fault *fault)
 {
 	sqlite3_stmt *statement = NULL;
 	const char *finding;
-	int r = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
+	int r = objects_check(store, fault);
+
+	if (r < 0)
+		return r;
+
+	r = sqlite3_prepare_v2(store->db, "PRAGMA integrity_check(1)", -1, &statement, NULL);
 
 	if (r == SQLITE_OK)
 		r = sqlite3_step(statement);

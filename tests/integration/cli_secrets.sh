@@ -213,6 +213,31 @@ test_a_removed_secret_keeps_its_versions() {
 	out_is 'back: version 2'
 }
 
+test_a_removed_secret_is_found_and_brought_back() {
+	put way/back <<<'one'
+	put way/back <<<'two'
+	put way/gone <<<'one'
+	put way/here <<<'one'
+	run rm way/back
+	run rm way/gone
+	run ls way/
+	[[ $(grep -c way/ out) == 1 ]] || failed 'shows what was removed'
+	run ls --deleted way/
+	[[ $(grep -c way/ out) == 2 ]] || failed 'does not show what was removed'
+	run ls way/ --deleted --json
+	json_is '.secrets[0] | "\(.name) \(.version)"' 'way/back 2'
+	# What is destroyed has no way back, and the newest that there is one to is shown.
+	run destroy way/gone
+	run destroy way/back --version 2
+	run ls --deleted way/ --json
+	json_is '.secrets | map("\(.name) \(.version)") | join(",")' 'way/back 1'
+	run rollback way/back 1
+	run get way/back
+	out_is one
+	run ls --deleted way/
+	! grep -q way/ out || failed 'is still shown'
+}
+
 test_rollback_makes_an_old_value_current() {
 	put roll <<<'one'
 	put roll <<<'two'

@@ -36,6 +36,7 @@ struct ask {
 	const char *body;
 	const char *accept, *if_match, *if_none_match;
 	const char *prefix, *after, *limit, *version, *file, *env, *mode, *pattern;
+	const char *deleted;
 	const struct certificate_identity *identity; /* instead of `as` */
 };
 
@@ -94,6 +95,7 @@ static int ask(struct ask question)
 	    .env = question.env,
 	    .mode = question.mode,
 	    .pattern = question.pattern,
+	    .deleted = question.deleted,
 	    .body = body,
 	};
 
@@ -564,6 +566,8 @@ static void bad_requests_change_nothing(void **state)
 	    {ASK_ROW("admin", "GET", "/v1/secrets", .limit = "0"), 400, "malformed"},
 	    {ASK_ROW("admin", "GET", "/v1/secrets", .limit = "1001"), 400, "malformed"},
 	    {ASK_ROW("admin", "GET", "/v1/secrets", .limit = "ten"), 400, "malformed"},
+	    {ASK_ROW("admin", "GET", "/v1/secrets", .deleted = "false"), 400, "malformed"},
+	    {ASK_ROW("admin", "GET", "/v1/secrets", .deleted = ""), 400, "malformed"},
 	    {ASK_ROW("admin", "PUT", SECRET "/metadata", .body = ""), 400, "malformed"},
 	    {ASK_ROW("admin", "PUT", SECRET "/metadata", .body = "[]"), 400, "malformed"},
 	    {ASK_ROW("admin", "PUT", SECRET "/metadata", .body = "{"), 400, "malformed"},
@@ -824,6 +828,36 @@ static void lists_show_only_what_the_caller_may_see(void **state)
 	memset(long_prefix, 'x', sizeof(long_prefix) - 1);
 	long_prefix[sizeof(long_prefix) - 1] = '\0';
 	assert_int_equal(ask(ASK("admin", "GET", "/v1/secrets", .prefix = long_prefix)), 400);
+}
+
+static void lists_of_what_was_deleted_show_what_can_come_back(void **state)
+{
+	char names[256], next[256];
+
+	(void)state;
+	assert_int_equal(ask(ASK("admin", "GET", "/v1/secrets", .deleted = "true")), 200);
+	list_names(names, next);
+	assert_string_equal(names, "");
+	assert_int_equal(ask(ASK("admin", "DELETE", "/v1/secrets/web%2Fa")), 204);
+	assert_int_equal(ask(ASK("admin", "DELETE", "/v1/secrets/other")), 204);
+	assert_int_equal(ask(ASK("admin", "GET", "/v1/secrets", .deleted = "true")), 200);
+	list_names(names, next);
+	assert_string_equal(names, "other web/a ");
+	assert_int_equal(
+	    ask(ASK("admin", "GET", "/v1/secrets", .deleted = "true", .limit = "1")), 200);
+	list_names(names, next);
+	assert_string_equal(names, "other ");
+	assert_string_equal(next, "other");
+	/* Only what the caller may see, as ever. */
+	assert_int_equal(ask(ASK("reader", "GET", "/v1/secrets", .deleted = "true")), 200);
+	list_names(names, next);
+	assert_string_equal(names, "web/a ");
+	/* Nothing brings back what is destroyed. */
+	assert_int_equal(
+	    ask(ASK("admin", "POST", "/v1/secrets/web%2Fa/destroy", .body = "{}")), 204);
+	assert_int_equal(ask(ASK("admin", "GET", "/v1/secrets", .deleted = "true")), 200);
+	list_names(names, next);
+	assert_string_equal(names, "other ");
 }
 
 static void a_bundle_holds_what_the_grants_say(void **state)
@@ -1274,6 +1308,7 @@ int main(void)
 	    TEST(conditions_of_a_put_are_kept),
 	    TEST(versions_and_metadata_tell_what_there_is),
 	    TEST(lists_show_only_what_the_caller_may_see),
+	    TEST(lists_of_what_was_deleted_show_what_can_come_back),
 	    TEST(a_bundle_holds_what_the_grants_say),
 	    TEST(the_bundles_tag_changes_just_when_the_caller_is_concerned),
 	    TEST(an_unchanged_bundle_is_not_sent_again),

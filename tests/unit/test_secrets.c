@@ -137,6 +137,46 @@ static void only_the_last_versions_are_kept(void **state)
 	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
 }
 
+static size_t versions_of(const char *name)
+{
+	return secrets_find(secrets, name, false)->versions_count;
+}
+
+static void the_number_of_kept_versions_can_be_another(void **state)
+{
+	(void)state;
+	secrets_set_kept(secrets, SECRET_VERSIONS_MAX);
+	for (int i = 1; i <= SECRET_VERSIONS_MAX + 3; i++)
+		put("a", "value");
+	assert_int_equal(versions_of("a"), SECRET_VERSIONS_MAX);
+	assert_value("a", 3, NULL);
+	assert_value("a", 4, "value");
+	/* Less than there is takes effect with the next put, all at once. */
+	secrets_set_kept(secrets, 2);
+	assert_int_equal(versions_of("a"), SECRET_VERSIONS_MAX);
+	put("a", "newest");
+	assert_int_equal(versions_of("a"), 2);
+	assert_value("a", SECRET_VERSIONS_MAX + 2, NULL);
+	assert_value("a", SECRET_VERSIONS_MAX + 3, "value");
+	secrets_set_kept(secrets, 1);
+	put("a", "only");
+	assert_int_equal(versions_of("a"), 1);
+	assert_value("a", 0, "only");
+	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
+}
+
+/* All rows of a secret with as many versions as can be go in one commit. */
+static void a_secret_with_all_versions_is_destroyed_in_one_piece(void **state)
+{
+	(void)state;
+	secrets_set_kept(secrets, SECRET_VERSIONS_MAX);
+	for (int i = 1; i <= SECRET_VERSIONS_MAX; i++)
+		put("a", "value");
+	assert_int_equal(secrets_destroy(secrets, "a", 0), 0);
+	assert_null(secrets_find(secrets, "a", false));
+	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
+}
+
 static void rollback_makes_an_older_version_current(void **state)
 {
 	(void)state;
@@ -438,6 +478,8 @@ int main(void)
 	    TEST(puts_make_versions),
 	    TEST(every_byte_of_the_largest_value_comes_back),
 	    TEST(only_the_last_versions_are_kept),
+	    TEST(the_number_of_kept_versions_can_be_another),
+	    TEST(a_secret_with_all_versions_is_destroyed_in_one_piece),
 	    TEST(rollback_makes_an_older_version_current),
 	    TEST(a_deleted_secret_is_hidden_and_comes_back),
 	    TEST(a_destroyed_version_cannot_be_had_again),

@@ -380,6 +380,69 @@ static void scrub_is_made_up_for_when_a_reader_was_in_the_way(void **state)
 	store_close(store);
 }
 
+static off_t size_of_file(void)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_size;
+}
+
+/* Half a megabyte in rows of 2 KiB; `count` of them are deleted again. */
+static struct store *filled_and_emptied(int count)
+{
+	struct store *store = opened(STORE_CREATE);
+	char key[16], value[2048];
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (int i = 0; i < 256; i++) {
+		(void)snprintf(key, sizeof(key), "key-%d", i);
+		put(store, key, value);
+	}
+	store_scrub(store);
+	for (int i = 0; i < count; i++) {
+		struct store_op delete;
+
+		(void)snprintf(key, sizeof(key), "key-%d", i);
+		delete = op(STORE_DELETE, key, NULL);
+		assert_int_equal(store_commit(store, &delete, 1), 0);
+	}
+	return store;
+}
+
+static void space_of_deleted_rows_is_given_back_in_steps(void **state)
+{
+	struct store *store = filled_and_emptied(250);
+	off_t before = size_of_file();
+	int steps = 1;
+
+	(void)state;
+	assert_in_range(before, 256 * 2000, 256 * 5000);
+	while (store_reclaim(store) > 0)
+		steps++;
+	assert_in_range(steps, 2, 10);
+	assert_in_range(size_of_file(), 4096, before / 10);
+	assert_int_equal(store_reclaim(store), 0);
+	assert_int_equal(store_check(store, NULL), 0);
+	put(store, "key", "value");
+	assert_holds(store, "key", "value");
+	store_close(store);
+}
+
+/* New rows will fill it soon. */
+static void a_little_free_space_is_kept(void **state)
+{
+	struct store *store = filled_and_emptied(40);
+	off_t before = size_of_file();
+
+	(void)state;
+	assert_int_equal(store_reclaim(store), 0);
+	store_scrub(store);
+	assert_int_equal(size_of_file(), before);
+	store_close(store);
+}
+
 static void check_finds_a_damaged_file(void **state)
 {
 	struct store *store = opened(STORE_CREATE);
@@ -428,6 +491,8 @@ int main(void)
 	    TEST(scrub_leaves_nothing_of_what_was_deleted),
 	    TEST(scrub_is_made_up_for_when_a_reader_was_in_the_way),
 	    TEST(check_finds_a_damaged_file),
+	    TEST(space_of_deleted_rows_is_given_back_in_steps),
+	    TEST(a_little_free_space_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "fixture.h"
 #include "tacit/fd.h"
@@ -580,6 +581,145 @@ static void a_damaged_file_never_gives_wrong_values(void **state)
 	assert_in_range(refused, 20, 299);
 }
 
+/* --- the schema as it is, not as we think it is ---------------------------------------------- */
+
+static sqlite3 *database(void)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open_v2(store_path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	return db;
+}
+
+/* Whether SQLite did it; a constraint of the schema may forbid it. */
+static bool execute(const char *sql)
+{
+	sqlite3 *db = database();
+	int r = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_true(r == SQLITE_OK || r == SQLITE_CONSTRAINT);
+	return r == SQLITE_OK;
+}
+
+struct texts {
+	char items[64][64];
+	int count;
+};
+
+static int take_text(void *context, int columns, char **values, char **names)
+{
+	struct texts *texts = context;
+
+	(void)columns;
+	(void)names;
+	assert_true(texts->count < 64);
+	(void)snprintf(texts->items[texts->count++], 64, "%s", values[0]);
+	return 0;
+}
+
+static struct texts select_texts(const char *sql)
+{
+	sqlite3 *db = database();
+	struct texts texts = {.count = 0};
+
+	assert_int_equal(sqlite3_exec(db, sql, take_text, &texts, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return texts;
+}
+
+/* How a value becomes another one; `%1$s` is the column. */
+static const char *const alterations[] = {
+    "zeroblob(length(\"%1$s\"))",
+    "substr(\"%1$s\",1,length(\"%1$s\")-1)",
+    "CAST(\"%1$s\"||x'00' AS BLOB)",
+    "x''",
+    "NULL",
+    "0",
+    "'text'",
+};
+
+static void alter(
+    const char *table, const char *column, const char *alteration, int row, size_t *altered)
+{
+	char value[256], sql[768], what[128];
+	size_t len;
+	cleanup_free uint8_t *saved = file_read(store_path, &len);
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	(void)snprintf(value, sizeof(value), alteration, column);
+#pragma GCC diagnostic pop
+	(void)snprintf(sql, sizeof(sql),
+	    "UPDATE \"%s\" SET \"%s\"=%s WHERE \"key\"="
+	    "(SELECT \"key\" FROM \"%s\" ORDER BY \"key\" LIMIT 1 OFFSET %d)",
+	    table, column, value, table, row);
+	if (execute(sql)) {
+		(void)snprintf(
+		    what, sizeof(what), "%s.%s of row %d is %s", table, column, row, value);
+		if (check_passes())
+			fail_msg("check passes: %s", what);
+		(*altered)++;
+	}
+	file_write(store_path, saved, len);
+}
+
+static void every_column_of_every_table_is_under_guard(void **state)
+{
+	struct texts tables = select_texts("SELECT name FROM sqlite_master WHERE type='table'");
+	size_t altered = 0;
+
+	(void)state;
+	assert_in_range(tables.count, 1, 64);
+	for (int t = 0; t < tables.count; t++) {
+		char sql[256];
+		struct texts columns, rows;
+
+		(void)snprintf(
+		    sql, sizeof(sql), "SELECT name FROM pragma_table_info('%s')", tables.items[t]);
+		columns = select_texts(sql);
+		(void)snprintf(
+		    sql, sizeof(sql), "SELECT hex(\"key\") FROM \"%s\"", tables.items[t]);
+		rows = select_texts(sql);
+		assert_in_range(columns.count, 2, 64);
+		assert_in_range(rows.count, 11, 64);
+		for (int c = 0; c < columns.count; c++)
+			for (int r = 0; r < rows.count; r++)
+				for (size_t a = 0; a < COUNT(alterations); a++)
+					alter(tables.items[t], columns.items[c], alterations[a], r,
+					    &altered);
+	}
+	assert_in_range(altered, 11 * 2 * 5, 10000);
+	assert_true(check_passes());
+}
+
+static void changes_of_the_schema_are_found(void **state)
+{
+	static const char *const changes[] = {
+	    "DROP TABLE records",
+	    "DELETE FROM records",
+	    "ALTER TABLE records RENAME TO others",
+	    "ALTER TABLE records ADD COLUMN other",
+	    "CREATE TABLE other(a)",
+	    "CREATE INDEX i ON records(value)",
+	    "CREATE VIEW v AS SELECT * FROM records",
+	    "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END",
+	    "PRAGMA user_version=2",
+	    "PRAGMA application_id=1",
+	};
+	size_t len;
+	cleanup_free uint8_t *saved = file_read(store_path, &len);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		assert_true(execute(changes[i]));
+		if (check_passes())
+			fail_msg("check passes: %s", changes[i]);
+		file_write(store_path, saved, len);
+	}
+	assert_true(check_passes());
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -602,6 +742,8 @@ int main(void)
 	    TEST(many_records_are_visited_in_order_and_none_after_the_end),
 	    TEST(one_altered_record_of_many_is_found),
 	    TEST(a_damaged_file_never_gives_wrong_values),
+	    TEST(every_column_of_every_table_is_under_guard),
+	    TEST(changes_of_the_schema_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
