@@ -36,7 +36,8 @@ static int in_directory(int dirfd, int fd, int (*call)(int, const struct sockadd
 
 int control_listen(int dirfd, struct fault *fault)
 {
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Several threads wait for one peer, and only one of them gets it. */
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t saved_umask = umask(0177);
 	int r = fd < 0 ? -errno : 0;
 

@@ -14,17 +14,26 @@
 
 #include "backup.h"
 #include "control.h"
+#include "health.h"
 #include "rekey.h"
 #include "tacit/codec.h"
 #include "tacit/fd.h"
 
 #define DATA_PIECE_BYTES ((size_t)1 << 16)
 
+/*
+ * As many as there are from the start: later on the sandbox may forbid new ones. One for the
+ * request that has its turn, one for those that look, and some in which others wait for their turn.
+ */
+#define THREADS 4
+
 struct control_server {
 	struct control_host host;
-	pthread_mutex_t mutex; /* guards the host between two requests */
+	pthread_mutex_t mutex; /* guards the host */
+	pthread_mutex_t turn;  /* of the requests that change something */
 	int listen_fd;
-	pthread_t thread;
+	pthread_t threads[THREADS];
+	size_t thread_count;
 	atomic_bool stops;
 };
 
@@ -136,33 +145,73 @@ static int do_backup(
 	                   host->dirfd, host->dir, vault_keys(host->server->vault), &output, fault);
 }
 
-static const struct {
+static int do_health(
+    const struct control_host *host, int fd, struct decoder *request, struct fault *fault)
+{
+	(void)fd;
+	return decode_end(request) < 0 ? request_malformed(fault)
+	                               : health_check(host->server, host->dir, fault);
+}
+
+struct control_request {
 	const char *word;
 	bool while_sealed;
+	bool at_once; /* beside one that takes its time */
 	int (*run)(
 	    const struct control_host *host, int fd, struct decoder *request, struct fault *fault);
-} requests[] = {
-    {"unseal", true, do_unseal},
-    {"rekey", false, do_rekey},
-    {"backup", false, do_backup},
 };
 
-static int request_run(
-    const struct control_host *host, int fd, const struct secret *message, struct fault *fault)
+static const struct control_request requests[] = {
+    {"unseal", true, false, do_unseal},
+    {"rekey", false, false, do_rekey},
+    {"backup", false, false, do_backup},
+    {"health", false, true, do_health},
+};
+
+/* NULL: there is no such request. */
+static const struct control_request *request_find(struct decoder *message)
 {
-	struct decoder request = {.at = secret_bytes(message), .left = secret_len(message)};
 	char word[16];
 
-	decode_text(&request, word, sizeof(word));
-	for (size_t i = 0; !request.failed && i < sizeof(requests) / sizeof(requests[0]); i++) {
-		if (strcmp(requests[i].word, word) != 0)
-			continue;
-		if (!host->server && !requests[i].while_sealed)
-			return fault_set(fault, -TACIT_E_SEALED, "%s", host->dir);
-		return requests[i].run(host, fd, &request, fault);
-	}
+	decode_text(message, word, sizeof(word));
+	for (size_t i = 0; !message->failed && i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (!strcmp(requests[i].word, word))
+			return &requests[i];
 
-	return request_malformed(fault);
+	return NULL;
+}
+
+static struct control_host host_now(struct control_server *control)
+{
+	struct control_host host;
+
+	(void)pthread_mutex_lock(&control->mutex);
+	host = control->host;
+	(void)pthread_mutex_unlock(&control->mutex);
+	return host;
+}
+
+static int request_run(
+    struct control_server *control, int fd, const struct secret *message, struct fault *fault)
+{
+	struct decoder arguments = {.at = secret_bytes(message), .left = secret_len(message)};
+	const struct control_request *request = request_find(&arguments);
+	struct control_host host;
+	int r;
+
+	if (!request)
+		return request_malformed(fault);
+	if (!request->at_once)
+		(void)pthread_mutex_lock(&control->turn);
+	host = host_now(control);
+	if (!host.server && !request->while_sealed)
+		r = fault_set(fault, -TACIT_E_SEALED, "%s", host.dir);
+	else
+		r = request->run(&host, fd, &arguments, fault);
+	if (!request->at_once)
+		(void)pthread_mutex_unlock(&control->turn);
+
+	return r;
 }
 
 /* The socket's mode keeps others out already; this holds even where a file's mode says nothing. */
@@ -188,13 +237,7 @@ static void answer(struct control_server *control, int fd)
 	if (control_receive(fd, &message) < 0)
 		return;
 
-	(void)pthread_mutex_lock(&control->mutex);
-	{
-		const struct control_host host = control->host;
-
-		(void)pthread_mutex_unlock(&control->mutex);
-		(void)request_run(&host, fd, message, &fault);
-	}
+	(void)request_run(control, fd, message, &fault);
 	(void)control_send_verdict(fd, &fault);
 }
 
@@ -208,6 +251,7 @@ static void *control_run(void *context)
 
 		if (poll(&ready, 1, 500) <= 0)
 			continue;
+		/* Several threads are told of one peer. */
 		fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			answer(control, fd);
@@ -216,8 +260,13 @@ static void *control_run(void *context)
 	return NULL;
 }
 
-static void control_free(struct control_server *control)
+static void control_end(struct control_server *control)
 {
+	atomic_store(&control->stops, true);
+	(void)shutdown(control->listen_fd, SHUT_RDWR);
+	for (size_t i = 0; i < control->thread_count; i++)
+		(void)pthread_join(control->threads[i], NULL);
+	(void)pthread_mutex_destroy(&control->turn);
 	(void)pthread_mutex_destroy(&control->mutex);
 	free(control);
 }
@@ -226,7 +275,7 @@ int control_server_start(const struct control_host *host, int *listen_fd,
     struct control_server **ret_control, struct fault *fault)
 {
 	struct control_server *control = calloc(1, sizeof(*control));
-	int r;
+	int r = 0;
 
 	if (!control)
 		return fault_set(fault, -ENOMEM, CONTROL_SOCKET);
@@ -234,9 +283,14 @@ int control_server_start(const struct control_host *host, int *listen_fd,
 	control->host = *host;
 	control->listen_fd = *listen_fd;
 	(void)pthread_mutex_init(&control->mutex, NULL);
-	r = pthread_create(&control->thread, NULL, control_run, control);
+	(void)pthread_mutex_init(&control->turn, NULL);
+	while (r == 0 && control->thread_count < THREADS) {
+		r = pthread_create(
+		    &control->threads[control->thread_count], NULL, control_run, control);
+		control->thread_count += r == 0;
+	}
 	if (r != 0) {
-		control_free(control);
+		control_end(control);
 		return fault_set(fault, -r, CONTROL_SOCKET);
 	}
 
@@ -254,13 +308,13 @@ void control_server_set_host(struct control_server *control, const struct contro
 
 void control_server_stop(struct control_server *control)
 {
+	int listen_fd;
+
 	if (!control)
 		return;
 
-	atomic_store(&control->stops, true);
+	listen_fd = control->listen_fd;
 	(void)unlinkat(control->host.dirfd, CONTROL_SOCKET, 0);
-	(void)shutdown(control->listen_fd, SHUT_RDWR);
-	(void)pthread_join(control->thread, NULL);
-	(void)close(control->listen_fd);
-	control_free(control);
+	control_end(control);
+	(void)close(listen_fd);
 }

@@ -7,11 +7,13 @@
 #include "upkeep.h"
 
 /*
- * The side of control.h that the server is on: a thread that takes one request after the other.
+ * The side of control.h that the server is on. Requests run one after the other, but for those that
+ * only look, which have their answer at once.
  *
  *   unseal   material                                     only while sealed
  *   rekey    material, u8 by_passphrase, text key_file, u8 has_new, new material
  *   backup                                                data: see backup.h
+ *   health                                                at once; the verdict says it
  */
 struct control_server;
 
@@ -30,7 +32,7 @@ int control_server_start(const struct control_host *host, int *listen_fd,
 /* From now on requests are about this: called once the store is open. */
 void control_server_set_host(struct control_server *control, const struct control_host *host);
 
-/* Ends after the request under way. NULL is allowed. Removes the socket. */
+/* Ends after the requests under way. NULL is allowed. Removes the socket. */
 void control_server_stop(struct control_server *control);
 
 #endif

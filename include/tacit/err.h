@@ -31,6 +31,7 @@
 	X(INTERNAL, 500, 1, "internal", "internal error")                                        \
 	X(CORRUPT, 500, 1, "corrupt", "does not authenticate")                                   \
 	X(SEALED, 503, 1, "sealed", "the store is sealed")                                       \
+	X(UNHEALTHY, 503, 1, "unhealthy", "not well")                                            \
 	X(AUDIT_UNAVAILABLE, 503, 1, "audit_unavailable", "the audit log cannot be written")     \
 	X(STORE_UNAVAILABLE, 503, 1, "store_unavailable", "the store cannot be written")         \
 	X(STORE_FULL, 503, 1, "store_full", "no space left for the store")                       \

@@ -24,6 +24,8 @@ top=$(cd "$here/../.." && pwd)
 . "$here/checks.sh"
 # shellcheck source=cases.sh
 . "$here/cases.sh"
+# shellcheck source=image_cases.sh
+. "$here/image_cases.sh"
 # shellcheck source=doctor_cases.sh
 . "$here/doctor_cases.sh"
 # shellcheck source=example_cases.sh
@@ -100,6 +102,14 @@ run_others() {
 	case_of 'server killed: comes back whole, no value in log or store' server_survives_kill
 }
 
+run_image() {
+	case_of "the server's image follows the rules" image_follows_the_rules
+	case_of "the server's image holds only the server" image_holds_only_the_server
+	case_of "the server's image records its packages" image_records_its_packages
+	case_of "the server's image becomes healthy" image_becomes_healthy
+	case_of "the server's image serves from a volume" image_serves_from_a_volume
+}
+
 run_doctor() {
 	local option
 	case_of 'doctor --strict passes under the hardened run' doctor_passes
@@ -170,6 +180,7 @@ if engine_ensure && ensure_packages "${packages_container[@]}"; then
 		run_deliveries
 		run_refusals
 		run_others
+		run_image
 		run_doctor
 		run_examples
 		at_exit compose_clean

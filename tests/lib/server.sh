@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Images out of files, and a store with its server in a hardened container on a network of its own.
-# `work` is a temporary directory, `programs` the build directory.
+# `work` is a temporary directory, `programs` the build directory, `top` that of the sources.
+
+# shellcheck source=../../packaging/container/root.sh
+. "$top/packaging/container/root.sh"
 
 server_host=store # the server's name on the Docker network
 readonly user=1001
@@ -21,24 +24,10 @@ image_import() {
 		docker import "${changes[@]}" - "$(image "$name")" >/dev/null
 }
 
-# with_libraries ROOT PROGRAM...: copies what the dynamic linker would load for the programs.
-with_libraries() {
-	local root=$1 program library
-	shift
-	for program; do
-		ldd "$program" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }'
-	done | sort -u | while read -r library; do
-		install -D -m 0755 "$library" "$root$library"
-	done
-}
-
+# The one that is shipped.
 image_server() {
-	local root=$work/image/server
-	install -D -m 0755 "$programs/server/tacit-server" "$root/usr/local/bin/tacit-server"
-	with_libraries "$root" "$programs/server/tacit-server"
-	image_import server "$root" 'USER 1001:1001' 'EXPOSE 8443' \
-		'ENTRYPOINT ["/usr/local/bin/tacit-server"]' \
-		'CMD ["serve","--dir","/var/lib/tacit","--listen","0.0.0.0:8443"]'
+	"$top/packaging/build-image.sh" "$(image server)" "$programs/server/tacit-server" \
+		--label "$engine_label" >/dev/null
 }
 
 server_listens() { docker logs "$(container server)" 2>&1 | grep -q '^listening on https://'; }
