@@ -33,6 +33,9 @@ COMMAND(grant);
 COMMAND(ungrant);
 COMMAND(grants);
 
+/* audit.c */
+COMMAND(audit);
+
 #undef COMMAND
 
 #endif

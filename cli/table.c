@@ -124,7 +124,7 @@ static void print_blanks(FILE *out, size_t count)
 	(void)fprintf(out, "%*s", (int)count, "");
 }
 
-static void print_cell(FILE *out, const char *cell, size_t width)
+void table_print_cell(FILE *out, const char *cell, size_t width)
 {
 	size_t len = strlen(cell);
 	size_t shown = len > width ? width - 1 : len;
@@ -145,7 +145,7 @@ static void print_padded(FILE *out, const char *cell, size_t width, bool right, 
 	if (right)
 		print_blanks(out, padding);
 
-	print_cell(out, cell, width);
+	table_print_cell(out, cell, width);
 	if (!right && !last)
 		print_blanks(out, padding);
 
@@ -220,6 +220,11 @@ static bool wants_bold(void)
 	const char *terminal = getenv("TERM");
 
 	return !(no_color && *no_color) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+size_t table_width(void)
+{
+	return isatty(STDOUT_FILENO) ? terminal_width() : 0;
 }
 
 int table_show(struct table *table)

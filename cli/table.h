@@ -45,6 +45,12 @@ void table_add_int(struct table *table, const struct json *object, const char *k
  */
 int table_print(struct table *table, FILE *out, size_t width, bool bold_titles);
 
+/* One cell, cut to `width` as above; it is not padded. */
+void table_print_cell(FILE *out, const char *cell, size_t width);
+
+/* Of the terminal that stdout is; 0 when it is none. */
+size_t table_width(void);
+
 /* Prints to stdout as that is: cut and bold only on a terminal, never bold with NO_COLOR. */
 int table_show(struct table *table);
 

@@ -340,6 +340,11 @@ void audit_tick(struct audit *audit)
 	(void)pthread_mutex_unlock(&audit->mutex);
 }
 
+int audit_directory(const struct audit *audit)
+{
+	return audit->dirfd;
+}
+
 void audit_position(struct audit *audit, struct audit_mark *ret_mark)
 {
 	(void)pthread_mutex_lock(&audit->mutex);

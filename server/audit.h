@@ -81,6 +81,9 @@ int audit_start(struct audit *audit, struct audit_copy *copy);
 /* Where the log stands; what is in front of it is on disk by then. 0 or -errno. */
 int audit_get_mark(struct audit *audit, struct audit_mark *ret_mark);
 
+/* The directory that it is in; borrowed. */
+int audit_directory(const struct audit *audit);
+
 /* Where it stands, without asking the disk. */
 void audit_position(struct audit *audit, struct audit_mark *ret_mark);
 

@@ -98,14 +98,14 @@ static void line_add_text(struct line *line, const char *key, const char *text)
 
 static void line_add_time(struct line *line)
 {
+	char text[AUDIT_TIME_BYTES];
 	struct timespec now;
 	struct tm utc;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &utc);
-	line_add(line, ",\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\"", utc.tm_year + 1900,
-	    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-	    now.tv_nsec / 1000000);
+	audit_time_print(&utc, now.tv_nsec / 1000000, text);
+	line_add_text(line, "time", text);
 }
 
 static void line_add_secrets(struct line *line, const struct audit_event *event)
@@ -227,6 +227,22 @@ uint64_t audit_line_sequence(const char *text, size_t len)
 	}
 
 	return at < len && text[at] == ',' ? sequence : 0;
+}
+
+const char *audit_line_time(const char *text, size_t len)
+{
+	static const char member[] = ",\"time\":\"";
+	size_t at = LEN(sequence_member);
+
+	if (audit_line_sequence(text, len) == 0)
+		return NULL;
+	while (text[at] != ',')
+		at++;
+
+	return len - at > LEN(member) + AUDIT_TIME_BYTES - 1 &&
+	               memcmp(text + at, member, LEN(member)) == 0
+	           ? text + at + LEN(member)
+	           : NULL;
 }
 
 /* A mac behind `member` at the very start of `text`, and a closing quote. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "audit.h"
+#include "audit_time.h"
 
 /*
  * The form of the audit log, and its chain. Pure: an event in, lines out, and back.
@@ -38,6 +39,9 @@ int audit_line_add(struct audit_text *text, const struct keys *keys,
 
 /* The line's number; 0 when it has none. `text` needs no NUL. */
 uint64_t audit_line_sequence(const char *text, size_t len);
+
+/* Its time, 24 bytes inside it; NULL when there is none. */
+const char *audit_line_time(const char *text, size_t len);
 
 /* Number and mac that the line claims, unverified. -TACIT_E_CORRUPT when it has none. */
 int audit_line_chain(const char *text, size_t len, struct audit_mark *ret_chain);

@@ -232,17 +232,6 @@ static int seal_to_check(struct exchange *exchange)
 	return -TACIT_E_MALFORMED;
 }
 
-/* Under the lock of the routes: no change can slip in between the look and the wait. */
-static void exchange_wait(struct exchange *exchange)
-{
-	struct waiter *waiter = exchange->request->waiter;
-
-	(void)snprintf(waiter->client, sizeof(waiter->client), "%s", exchange->client->name);
-	exchange->response->waits = true;
-	exchange->request->suspend(waiter);
-	watch_add(&exchange->server->watch, waiter);
-}
-
 int handle_bundle(struct exchange *exchange)
 {
 	struct response *response = exchange->response;
@@ -260,7 +249,7 @@ int handle_bundle(struct exchange *exchange)
 	if (known && !strcmp(known, response->etag))
 		status = 304;
 	if (status == 304 && exchange->request->waiter) {
-		exchange_wait(exchange);
+		exchange_wait(exchange, exchange->client->name);
 		return 0;
 	}
 	r = selection_audit(exchange, status, &selection);

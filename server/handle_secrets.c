@@ -8,24 +8,6 @@
 
 #define LIST_LIMIT_MAX 1000
 
-static int number_parse(const char *text, uint64_t max, uint64_t *ret_number)
-{
-	uint64_t number = 0;
-
-	if (!text[0])
-		return -TACIT_E_MALFORMED;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -TACIT_E_MALFORMED;
-		number = number * 10 + (uint64_t)(*text - '0');
-		if (number > max)
-			return -TACIT_E_MALFORMED;
-	}
-
-	*ret_number = number;
-	return 0;
-}
-
 static int set_mode(struct json *json, mode_t mode)
 {
 	char text[8];

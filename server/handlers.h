@@ -7,9 +7,14 @@
 
 /*
  * The handlers behind the table in route.c, one group to a file: handle_secrets.c,
- * handle_clients.c, handle_tokens.c, handle_enroll.c, handle_bundle.c. By the time a handler runs
- * the caller has been identified and, for the name in the path, allowed.
+ * handle_clients.c, handle_tokens.c, handle_enroll.c, handle_bundle.c, handle_audit.c. By the time
+ * a handler runs the caller has been identified and, for the name in the path, allowed.
  */
+struct exchange;
+
+/* 0, or the error that is answered. */
+typedef int exchange_handler(struct exchange *exchange);
+
 struct exchange {
 	struct server *server;
 	struct request *request;
@@ -17,12 +22,10 @@ struct exchange {
 	const struct client *client; /* the caller; NULL on open routes */
 	const char *name;            /* of the path; NULL where the route has none */
 	const char *event;           /* what the audit log calls this */
+	exchange_handler *finish;    /* what is left to do without the routes' lock; NULL */
 	const char *detail;          /* handlers may say more than the error's text; NULL */
 	char subject[160];           /* of the audit line about a failure; "": the name */
 };
-
-/* 0, or the error that is answered. */
-typedef int exchange_handler(struct exchange *exchange);
 
 exchange_handler handle_health, handle_ca;
 exchange_handler handle_bundle;
@@ -33,6 +36,7 @@ exchange_handler handle_client_list, handle_client_get, handle_client_put, handl
 exchange_handler handle_client_revoke;
 exchange_handler handle_token_list, handle_token_create, handle_token_revoke;
 exchange_handler handle_enroll, handle_renew;
+exchange_handler handle_audit, handle_audit_verify;
 exchange_handler handle_grants_get, handle_grants_put, handle_grants_delete;
 
 /* Whether the caller may do this to `name`. */
@@ -54,6 +58,17 @@ int exchange_audit(struct exchange *exchange, int status, const char *subject,
 /* For the many that concern one secret, or none. */
 int exchange_audit_name(struct exchange *exchange, int status, const char *name, uint32_t version);
 int exchange_audit_subject(struct exchange *exchange, int status, const char *subject);
+
+/*
+ * Lets the request wait: until a change that concerns `client`, or, for one of these, which are no
+ * names, until there are new lines in the audit log. Whoever calls must have looked under the
+ * routes' lock, so that no news can slip in between the look and the wait.
+ */
+#define WAITER_AUDIT "?audit"
+void exchange_wait(struct exchange *exchange, const char *client);
+
+/* A decimal number without sign. -TACIT_E_MALFORMED. */
+int number_parse(const char *text, uint64_t max, uint64_t *ret_number);
 
 /* Parses the body as a JSON object with no other keys than these. -TACIT_E_MALFORMED. */
 int exchange_parse_body(

@@ -83,7 +83,10 @@ static int server_limit(struct server *server)
 	server->refusals = limiter_new(20, 1000);
 	server->all_refusals = limiter_new(200, 100);
 	server->renewals = limiter_new(60, 200);
-	return server->refusals && server->all_refusals && server->renewals ? 0 : -ENOMEM;
+	server->readings = limiter_new(1, AUDIT_READING_MS);
+	return server->refusals && server->all_refusals && server->renewals && server->readings
+	           ? 0
+	           : -ENOMEM;
 }
 
 /* Takes `vault` over in any case; the other parts hold on to it. */
@@ -110,6 +113,7 @@ static void server_disassemble(struct server *server)
 {
 	audit_close(server->audit);
 	limiter_free(server->renewals);
+	limiter_free(server->readings);
 	limiter_free(server->all_refusals);
 	limiter_free(server->refusals);
 	tokens_free(server->tokens);

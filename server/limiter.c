@@ -62,3 +62,8 @@ bool limiter_take(struct limiter *limiter, const char *key, int64_t now_ms)
 	place->due_ms = due_ms + limiter->interval_ms;
 	return true;
 }
+
+void limiter_forget(struct limiter *limiter, const char *key)
+{
+	place_of(limiter, key)->due_ms = 0;
+}

@@ -22,4 +22,7 @@ void limiter_free(struct limiter *limiter);
 /* Whether it may happen now; then it counts. */
 bool limiter_take(struct limiter *limiter, const char *key, int64_t now_ms);
 
+/* As if it had never happened for this key. */
+void limiter_forget(struct limiter *limiter, const char *key);
+
 #endif

@@ -141,7 +141,8 @@ static void *reap_connections(void *context)
 				(void)shutdown(at->fd, SHUT_RDWR);
 		(void)pthread_mutex_unlock(&listener->mutex);
 		watch_expire(&listener->server->watch);
-		audit_tick(listener->server->audit);
+		if (listener->door == DOOR_MAIN)
+			route_tick(listener->server);
 		(void)usleep(250000);
 	}
 

@@ -83,6 +83,10 @@ static const struct {
     {MHD_GET_ARGUMENT_KIND, "deleted", offsetof(struct request, deleted)},
     {MHD_GET_ARGUMENT_KIND, "id", offsetof(struct request, token_id)},
     {MHD_GET_ARGUMENT_KIND, "seal_to", offsetof(struct request, seal_to)},
+    {MHD_GET_ARGUMENT_KIND, "since", offsetof(struct request, since)},
+    {MHD_GET_ARGUMENT_KIND, "client", offsetof(struct request, by_client)},
+    {MHD_GET_ARGUMENT_KIND, "secret", offsetof(struct request, of_secret)},
+    {MHD_GET_ARGUMENT_KIND, "cursor", offsetof(struct request, cursor)},
 };
 
 struct member_fill {

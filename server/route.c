@@ -18,6 +18,7 @@ enum access {
 	ACCESS_WRITE,
 	ACCESS_DELETE,
 	ACCESS_MANAGE,
+	ACCESS_AUDIT,
 };
 
 static const enum action access_actions[] = {
@@ -26,6 +27,7 @@ static const enum action access_actions[] = {
     [ACCESS_WRITE] = ACTION_WRITE,
     [ACCESS_DELETE] = ACTION_DELETE,
     [ACCESS_MANAGE] = ACTION_MANAGE,
+    [ACCESS_AUDIT] = ACTION_AUDIT,
 };
 
 enum name_kind {
@@ -92,6 +94,10 @@ static const struct route routes[] = {
     {"GET", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.list", handle_token_list, 0},
     {"POST", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.create", handle_token_create,
         JSON_BODY},
+    {"GET", "/v1/audit", "", NAME_NONE, ACCESS_AUDIT, "audit.read", handle_audit, 0},
+    {"GET", "/v1/audit/verify", "", NAME_NONE, ACCESS_AUDIT, "audit.verify", handle_audit_verify,
+        0},
+
     {"DELETE", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.revoke", handle_token_revoke, 0},
 };
 
@@ -299,6 +305,35 @@ static void exchange_announce(struct exchange *exchange)
 		watch_notify(&exchange->server->watch, change_concerns, exchange);
 }
 
+static bool follows_audit(void *context, const char *client)
+{
+	(void)context;
+	return !strcmp(client, WAITER_AUDIT);
+}
+
+void route_tick(struct server *server)
+{
+	struct audit_mark position;
+
+	audit_tick(server->audit);
+	(void)pthread_mutex_lock(&server->mutex);
+	audit_position(server->audit, &position);
+	if (position.sequence != server->lines_told)
+		watch_notify(&server->watch, follows_audit, NULL);
+	server->lines_told = position.sequence;
+	(void)pthread_mutex_unlock(&server->mutex);
+}
+
+void exchange_wait(struct exchange *exchange, const char *client)
+{
+	struct waiter *waiter = exchange->request->waiter;
+
+	(void)snprintf(waiter->client, sizeof(waiter->client), "%s", client);
+	exchange->response->waits = true;
+	exchange->request->suspend(waiter);
+	watch_add(&exchange->server->watch, waiter);
+}
+
 static int exchange_run(struct exchange *exchange, const struct route *route)
 {
 	int r = 0;
@@ -347,6 +382,8 @@ int route_handle(struct server *server, struct request *request, struct response
 		(void)pthread_mutex_lock(&server->mutex);
 		r = exchange_run(&exchange, route);
 		(void)pthread_mutex_unlock(&server->mutex);
+		if (r == 0 && exchange.finish)
+			r = exchange.finish(&exchange);
 	} else {
 		r = response.allow[0] ? -TACIT_E_METHOD : -TACIT_E_NOT_FOUND;
 	}
@@ -359,6 +396,24 @@ int route_handle(struct server *server, struct request *request, struct response
 		return r;
 
 	*ret_response = response;
+	return 0;
+}
+
+int number_parse(const char *text, uint64_t max, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (!text[0])
+		return -TACIT_E_MALFORMED;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -TACIT_E_MALFORMED;
+		number = number * 10 + (uint64_t)(*text - '0');
+		if (number > max)
+			return -TACIT_E_MALFORMED;
+	}
+
+	*ret_number = number;
 	return 0;
 }
 

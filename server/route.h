@@ -25,6 +25,8 @@
  * sends what comes back, and a test or a fuzzer does the same. One request at a time is in here;
  * route_handle takes the lock itself.
  */
+#define AUDIT_READING_MS 600000 /* reading the log is recorded once in this time */
+
 struct server {
 	pthread_mutex_t mutex;
 	struct vault *vault;
@@ -41,6 +43,8 @@ struct server {
 	struct limiter *refusals;     /* of enrolment, by source address */
 	struct limiter *all_refusals; /* of enrolment, from anywhere */
 	struct limiter *renewals;     /* by client */
+	struct limiter *readings;     /* of the audit log, by who asks and for what */
+	uint64_t lines_told;          /* up to where those who follow the log were woken */
 };
 
 /* Which listener a request came in by. */
@@ -78,6 +82,10 @@ struct request {
 	const char *deleted;
 	const char *token_id;
 	const char *seal_to;
+	const char *since;
+	const char *by_client; /* parameter `client` */
+	const char *of_secret; /* parameter `secret` */
+	const char *cursor;
 
 	const struct secret *body; /* never NULL */
 
@@ -104,6 +112,9 @@ struct response {
  * for that, -ENOMEM, and the connection is closed without an answer.
  */
 int route_handle(struct server *server, struct request *request, struct response *ret_response);
+
+/* To be called some times a second: upkeep of the audit log, and waking those who follow it. */
+void route_tick(struct server *server);
 
 /* The largest body that this request may have; judged before any of it is read. */
 size_t route_body_max(enum door door, const char *method, const char *path);

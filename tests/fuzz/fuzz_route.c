@@ -127,6 +127,10 @@ static void member_fill(struct request *request, char *word)
 	    {"pattern", offsetof(struct request, pattern)},
 	    {"id", offsetof(struct request, token_id)},
 	    {"seal_to", offsetof(struct request, seal_to)},
+	    {"since", offsetof(struct request, since)},
+	    {"client", offsetof(struct request, by_client)},
+	    {"secret", offsetof(struct request, of_secret)},
+	    {"cursor", offsetof(struct request, cursor)},
 	};
 	char *value = strchr(word, '=');
 

@@ -57,6 +57,77 @@ test_it_recovers_by_itself_and_says_what_was_refused() {
 	expect 0 "$tacit_server" check --dir store
 }
 
+test_it_tells_who_read_a_secret() {
+	run audit --secret web/a
+	out_has '^2[^ ]+Z +admin +127.0.0.1:[0-9]+ +secret.read +200 +web/a v1$'
+	run audit --secret web/b
+	(($(wc -l <out) == 1)) || failed 'not just titles'
+	run audit --secret 'web/*' --client admin --json
+	grep -q secret.read out || failed 'no line'
+	grep -vxFf "$log" out && failed 'not as in the log'
+	run audit --since 2h
+	out_has audit.started
+	run audit --since 2999-01-01
+	(($(wc -l <out) == 1)) || failed 'not just titles'
+	refuse 1 'since is a time' audit --since soon
+}
+
+test_it_is_for_auditors() {
+	"$tacit" client add web --out web.pem >/dev/null
+	"$tacit" client add eve --role auditor --out eve.pem >/dev/null
+	refuse 5 denied audit --identity web.pem
+	refuse 5 denied audit --verify --identity web.pem
+	run audit --identity eve.pem --client web
+	out_has 'audit.read +403'
+	run audit --identity eve.pem --client eve
+	out_has 'eve +127.0.0.1:[0-9]+ +audit.read +200 +client=web$'
+	refuse 5 denied get web/a --identity eve.pem
+}
+
+followed() { grep -q "$1" follow.out; }
+
+test_it_is_followed() {
+	: >follow.out
+	"$tacit" audit --follow --identity eve.pem >follow.out 2>follow.err &
+	local follower=$!
+	at_exit stop_process "$follower"
+	wait_until 5 followed 'eve .*audit.read' || failed "$(<follow.err)"
+	printf second | run put web/followed
+	wait_until 3 followed 'secret.put .*web/followed' || failed "$(<follow.out)"
+	run get web/followed
+	wait_until 3 followed 'secret.read .*web/followed v1' || failed "$(<follow.out)"
+	(($(wc -l <follow.out) <= 14)) || failed "more than the end, and more than once: $(<follow.out)"
+	[[ ! -s follow.err ]] || failed "$(<follow.err)"
+}
+
+test_following_costs_little() {
+	local before
+	"$tacit" audit --follow --identity eve.pem >follow.out &
+	at_exit stop_process $!
+	wait_until 5 followed audit.read || failed 'nothing'
+	before=$(cpu_ticks "$server_pid")
+	sleep 2
+	(($(cpu_ticks "$server_pid") - before < 20)) || failed 'the server is busy'
+}
+
+test_it_is_verified() {
+	run audit --verify
+	out_has '^whole: [0-9]+ lines in 1 file$'
+	run audit --verify --json
+	json_is '.whole' true
+	refuse 2 'or none' audit --verify --follow
+	cp "$log" saved
+	# In place, and as long as it was: another way no line can be written any more.
+	sed '3s/"status":20./"status":403/' saved >broken
+	cat broken >"$log"
+	refuse 1 '^tacit: audit.log line 3: the chain breaks here$' audit --verify
+	expect 1 "$tacit" audit --verify --json
+	json_is '.broken' 'audit.log line 3'
+	tail -n +"$(($(wc -l <saved) + 1))" "$log" >more
+	cat saved more >"$log"
+	run audit --verify
+}
+
 test_a_log_that_was_moved_away_is_gone_on_from() {
 	run get web/a
 	rotate 1
@@ -64,6 +135,10 @@ test_a_log_that_was_moved_away_is_gone_on_from() {
 	grep -q '"audit.continued","previous":"' "$log" || failed "$(<"$log")"
 	rotate 2
 	run get web/a
+	run audit --verify
+	out_has '^whole: [0-9]+ lines in 3 files$'
+	run audit --secret web/a
+	(($(grep -c 'secret.read' out) >= 3)) || failed 'not from all files'
 	expect 0 "$tacit_server" check --dir store --json
 	json_is .audit_files 3
 	json_is .audit_gaps 0
@@ -73,6 +148,7 @@ test_a_break_in_an_old_file_is_named() {
 	cp "$log.1" saved
 	sed -i '2s/"status":20./"status":403/' "$log.1"
 	server_refuses 1 'audit.log.1 line 2: the chain breaks here' check --dir store
+	refuse 1 'audit.log.1 line 2: the chain breaks here' audit --verify
 	cp saved "$log.1"
 	rm "$log.2"
 	server_refuses 1 'audit.log line 1: the chain breaks here' check --dir store

@@ -206,6 +206,8 @@ static const struct row other_rows[] = {
     {"GET", "/v1/tokens", NULL, NULL, false, 200, 200, 403, 403, 403, 403},
     {"POST", "/v1/tokens", "{\"client\":\"victim\"}", NULL, true, 201, 201, 403, 403, 403, 403},
     {"DELETE", "/v1/tokens", NULL, NULL, true, 400, 400, 403, 403, 403, 403},
+    {"GET", "/v1/audit", NULL, NULL, false, 200, 200, 200, 403, 403, 403},
+    {"GET", "/v1/audit/verify", NULL, NULL, false, 200, 200, 200, 403, 403, 403},
     {"GET", "/v1/clients", NULL, NULL, false, 200, 200, 403, 403, 403, 403},
     {"GET", CLIENT, NULL, NULL, false, 200, 200, 403, 403, 403, 403},
     {"PUT", CLIENT, "{}", NULL, true, 200, 200, 403, 403, 403, 403},
@@ -1189,6 +1191,8 @@ static void without_the_audit_log_nothing_is_answered(void **state)
 	for (size_t i = 0; row_at(i); i++) {
 		const struct row *row = row_at(i);
 
+		if (!strcmp(row->path, "/v1/audit/verify"))
+			continue; /* shows no line, and is needed just now */
 		assert_int_equal(ask_row(row, "admin", row_name(row)), 503);
 		assert_problem("audit_unavailable");
 		assert_true(answer.retry_after_s > 0);
@@ -1198,6 +1202,8 @@ static void without_the_audit_log_nothing_is_answered(void **state)
 	}
 	assert_int_equal(vault_revision(server->vault), revision);
 	/* What needs no line goes on. */
+	assert_int_equal(ask(ASK("admin", "GET", "/v1/audit/verify")), 200);
+	assert_true(answer_holds("\"whole\":false"));
 	assert_int_equal(ask(ASK("", "GET", "/v1/health")), 200);
 	assert_int_equal(ask(ASK("", "GET", "/v1/ca")), 200);
 }
