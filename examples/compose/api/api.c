@@ -31,9 +31,13 @@ static struct sockaddr_in address(in_addr_t host)
 static int count_visit(char text[static LINE_MAX])
 {
 	PGconn *connection = PQconnectdb("");
-	PGresult *result = PQexec(connection, QUERY);
-	int done = PQresultStatus(result) == PGRES_TUPLES_OK;
+	PGresult *result = NULL;
+	int done = 0;
 
+	if (PQstatus(connection) == CONNECTION_OK) {
+		result = PQexec(connection, QUERY);
+		done = PQresultStatus(result) == PGRES_TUPLES_OK;
+	}
 	if (done)
 		snprintf(text, LINE_MAX, "visit %s as %s\n", PQgetvalue(result, 0, 0),
 		    PQgetvalue(result, 0, 1));
