@@ -215,8 +215,12 @@ test_the_database_shrinks_by_itself() {
 	serve_dir "$PWD/store"
 	head -c 370000 /dev/urandom | base64 -w 0 >half
 	for number in {1..40}; do printf 'v%d=%s\n' "$number" "$(<half)"; done >large.env
-	expect 0 "$tacit" import large.env --prefix large/
-	(($(stat -c %s store/store.db) > 19000000)) || failed "only $(stat -c %s store/store.db) bytes"
+	head -n 20 large.env >half.env
+	expect 0 "$tacit" import half.env --prefix large/
+	tail -n 20 large.env >half.env
+	expect 0 "$tacit" import half.env --prefix large/
+	# The rest is in the write-ahead log still.
+	(($(stat -c %s store/store.db) > 15000000)) || failed "only $(stat -c %s store/store.db) bytes"
 	for number in {1..40}; do run destroy "large/v$number"; done
 	for number in {1..300}; do
 		begun=${EPOCHREALTIME/./}
