@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "attendance.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "control.h"
+#include "notify.h"
+#include "signals.h"
 #include "tacit/fd.h"
+
+static const char sealed_status[] = "Sealed, waiting for tacit-server unseal";
+
+int attendance_listen(struct attendance *attendance, const struct home *home, struct fault *fault)
+{
+	attendance->control_fd = control_listen(home->dirfd, fault);
+	return attendance->control_fd < 0 ? attendance->control_fd : 0;
+}
 
 static int control_begin(
     struct attendance *attendance, const struct control_host *host, struct fault *fault)
 {
-	cleanup_fd int fd = control_listen(host->dirfd, fault);
-
-	return fd < 0 ? fd : control_server_start(host, &fd, &attendance->control, fault);
+	return control_server_start(host, &attendance->control_fd, &attendance->control, fault);
 }
 
 /* Says afterwards what could not be written to the log while it was sealed. */
@@ -35,22 +44,31 @@ static int open_with(struct unsealing *unsealing, const struct config *config, s
 	return r < 0 ? r : audit_unsealed(&home->server, unsealing->wrong, fault);
 }
 
+/* There is nothing to reload yet, but who asked for it waits for the end of it. */
+static void reload_nothing(void)
+{
+	notify_reloading();
+	notify_ready(sealed_status);
+}
+
 /* 1 for a signal that ends the server. */
-static int await_key(struct unsealing *unsealing, const sigset_t *signals, struct keys **ret_keys)
+static int await_key(struct unsealing *unsealing, struct keys **ret_keys)
 {
 	for (;;) {
-		int number = 0;
+		int number = signals_wait(notify_patience_ms());
 
-		(void)sigwait(signals, &number);
+		notify_alive();
 		if (number == UNSEALING_SIGNAL && (*ret_keys = unsealing_take(unsealing)))
 			return 0;
 		if (number == SIGTERM || number == SIGINT)
 			return 1;
+		if (number == SIGHUP)
+			reload_nothing();
 	}
 }
 
 int attendance_await_key(struct attendance *attendance, const struct config *config,
-    const sigset_t *signals, struct home *home, struct audit_state *ret_audit, struct fault *fault)
+    struct home *home, struct audit_state *ret_audit, struct fault *fault)
 {
 	const struct control_host host = {
 	    .dirfd = home->dirfd, .unsealing = &attendance->unsealing, .dir = config->dir};
@@ -62,7 +80,9 @@ int attendance_await_key(struct attendance *attendance, const struct config *con
 	r = control_begin(attendance, &host, fault);
 	if (r < 0)
 		return r;
-	r = await_key(&attendance->unsealing, signals, &keys);
+
+	notify_ready(sealed_status);
+	r = await_key(&attendance->unsealing, &keys);
 	if (r != 0)
 		return r;
 
@@ -95,5 +115,6 @@ void attendance_end(struct attendance *attendance)
 	unsealing_close(&attendance->unsealing);
 	control_server_stop(attendance->control);
 	upkeep_stop(attendance->upkeep);
+	fd_cleanup(&attendance->control_fd);
 	unsealing_destroy(&attendance->unsealing);
 }

@@ -2,8 +2,6 @@
 #ifndef TACIT_SERVER_ATTENDANCE_H
 #define TACIT_SERVER_ATTENDANCE_H
 
-#include <signal.h>
-
 #include "control_server.h"
 #include "home.h"
 #include "upkeep.h"
@@ -16,21 +14,25 @@ struct attendance {
 	struct unsealing unsealing;
 	struct upkeep *upkeep;
 	struct control_server *control;
+	int control_fd;  /* until the control server takes it over; -1 */
 	const char *dir; /* outlives all this */
 };
 
+/* Makes the control socket: before the sandbox, in which that cannot be done any more. */
+int attendance_listen(struct attendance *attendance, const struct home *home, struct fault *fault);
+
 /*
- * Waits for the key, with `signals` blocked, of which UNSEALING_SIGNAL is one, and opens the store
- * with it. 1 when a signal came that ends the server.
+ * Waits for the key and opens the store with it. 1 when a signal came that ends the server; see
+ * signals.h.
  */
 int attendance_await_key(struct attendance *attendance, const struct config *config,
-    const sigset_t *signals, struct home *home, struct audit_state *ret_audit, struct fault *fault);
+    struct home *home, struct audit_state *ret_audit, struct fault *fault);
 
 /* For a store that is open. */
 int attendance_begin(struct attendance *attendance, struct home *home,
     void (*complain)(const struct fault *fault), struct fault *fault);
 
-/* After either of them, also after a failure. */
+/* After any of them, also after a failure. */
 void attendance_end(struct attendance *attendance);
 
 #endif

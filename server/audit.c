@@ -271,6 +271,17 @@ int audit_write(struct audit *audit, const struct audit_event *event)
 	return r;
 }
 
+bool audit_is_available(struct audit *audit)
+{
+	bool is_available;
+
+	(void)pthread_mutex_lock(&audit->mutex);
+	is_available = settle(audit) == 0 && audit->refused == 0;
+	(void)pthread_mutex_unlock(&audit->mutex);
+
+	return is_available;
+}
+
 int audit_reopen(struct audit *audit)
 {
 	int r;

@@ -97,6 +97,9 @@ void audit_position(struct audit *audit, struct audit_mark *ret_mark);
  */
 int audit_write(struct audit *audit, const struct audit_event *event);
 
+/* False from the moment that a line cannot be written until one can again: see audit_tick(). */
+bool audit_is_available(struct audit *audit);
+
 /*
  * To be called some times a second: has what was written reach the disk, at most a second late, and
  * says that the log can be written again even if nobody asks for anything.

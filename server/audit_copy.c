@@ -16,8 +16,8 @@
 #include "tacit/fd.h"
 
 struct audit_copy {
-	const char *path;
-	int fd;
+	struct sockaddr_un address;
+	int fd; /* never connected, so that a listener that was started anew is found again */
 	atomic_uint_fast64_t lost;
 	uint64_t lost_told;
 	char tag[48];
@@ -37,23 +37,30 @@ uint64_t audit_copy_lost(const struct audit_copy *copy)
 	return atomic_load(&copy->lost);
 }
 
-/* To a datagram socket, so it does not wait. */
-static int copy_connect(struct audit_copy *copy)
+static int address_fill(const char *path, struct sockaddr_un *ret_address)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	cleanup_fd int fd = -1;
-
-	if (copy->fd >= 0)
-		return 0;
-	if (strlen(copy->path) >= sizeof(address.sun_path))
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(ret_address->sun_path))
 		return -ENAMETOOLONG;
 
-	memcpy(address.sun_path, copy->path, strlen(copy->path) + 1);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	memcpy(ret_address->sun_path, path, strlen(path) + 1);
+	return 0;
+}
+
+/* A datagram socket, so it does not wait. The sandbox lets no other be made later. */
+static int socket_make(const struct sockaddr_un *address, int *ret_fd)
+{
+	const int type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	cleanup_fd int probe = socket(AF_UNIX, type, 0);
+	int fd;
+
+	if (probe < 0 || connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		return -errno;
+	fd = socket(AF_UNIX, type, 0);
+	if (fd < 0)
 		return -errno;
 
-	copy->fd = fd_take(&fd);
+	*ret_fd = fd;
 	return 0;
 }
 
@@ -65,11 +72,12 @@ int audit_copy_new(const char *path, struct audit_copy **ret_copy, struct fault 
 	if (!copy)
 		return fault_set(fault, -ENOMEM, "%s", path);
 
-	copy->path = path;
 	copy->fd = -1;
 	(void)snprintf(copy->tag, sizeof(copy->tag),
 	    "<%d>tacit-server[%d]: ", LOG_AUTHPRIV | LOG_INFO, (int)getpid());
-	r = copy_connect(copy);
+	r = address_fill(path, &copy->address);
+	if (r == 0)
+		r = socket_make(&copy->address, &copy->fd);
 	if (r < 0) {
 		audit_copy_free(copy);
 		return fault_set(fault, r, "%s", path);
@@ -85,15 +93,14 @@ static bool datagram_send(struct audit_copy *copy, const char *text, size_t len)
 	    {copy->tag, strlen(copy->tag)},
 	    {(void *)(uintptr_t)text, len},
 	};
-	const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	const struct msghdr message = {
+	    .msg_name = &copy->address,
+	    .msg_namelen = sizeof(copy->address),
+	    .msg_iov = parts,
+	    .msg_iovlen = 2,
+	};
 
-	if (copy_connect(copy) < 0)
-		return false;
-	if (sendmsg(copy->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return true;
-	if (errno != EAGAIN && errno != ENOBUFS)
-		fd_cleanup(&copy->fd); /* whoever listens was started anew */
-	return false;
+	return sendmsg(copy->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 /* Says so before the line that gets through again, where the gap is. */
@@ -121,9 +128,7 @@ void audit_copy_send(struct audit_copy *copy, const char *lines, size_t len)
 		const char *newline = memchr(lines, '\n', len);
 		size_t line_len = newline ? (size_t)(newline - lines) : len;
 
-		/* A listener that was started anew costs one more try, not a line. */
-		if (!(tell_lost(copy) && datagram_send(copy, lines, line_len)) &&
-		    !(copy->fd < 0 && tell_lost(copy) && datagram_send(copy, lines, line_len)))
+		if (!tell_lost(copy) || !datagram_send(copy, lines, line_len))
 			(void)atomic_fetch_add(&copy->lost, 1);
 		lines += line_len + (newline ? 1 : 0);
 		len -= line_len + (newline ? 1 : 0);

@@ -15,7 +15,7 @@
 struct audit_copy;
 
 /*
- * `path` is borrowed. -errno when nobody listens there: now is when somebody reads what we say. It
+ * -errno when nobody listens there: now is when somebody reads what we say. It
  * may change later, and then change again.
  */
 int audit_copy_new(const char *path, struct audit_copy **ret_copy, struct fault *fault);

@@ -32,6 +32,7 @@ struct authority {
 	char trust_domain[256];
 	char names[SERVER_NAMES_MAX][256]; /* of the server's certificate; the URL's host first */
 	size_t names_count;
+	int64_t server_lifetime_s;
 	struct secret *ca_key; /* PEM, like all below */
 	struct secret *server_key;
 	char ca_pem[CERTIFICATE_PEM_MAX_BYTES];
@@ -259,11 +260,12 @@ static int server_certificate_make(struct authority *authority)
 	cleanup_private_key gnutls_x509_privkey_t key = NULL;
 	cleanup_certificate gnutls_x509_crt_t certificate = NULL;
 	cleanup_secret struct secret *key_pem = NULL;
+	char pem[CERTIFICATE_PEM_MAX_BYTES];
 	int r = key_generate(&key);
 
 	if (r == 0)
 		r = certificate_begin(
-		    &certificate, "tacit-server", 0, time(NULL) + SERVER_LIFETIME_S);
+		    &certificate, "tacit-server", 0, time(NULL) + authority->server_lifetime_s);
 	if (r < 0)
 		return r;
 	if (gnutls_x509_crt_set_key(certificate, key) < 0)
@@ -271,13 +273,13 @@ static int server_certificate_make(struct authority *authority)
 	for (size_t i = 0; r == 0 && i < authority->names_count; i++)
 		r = san_add_host(certificate, authority->names[i]);
 	if (r == 0)
-		r = leaf_finish(
-		    authority, certificate, GNUTLS_KP_TLS_WWW_SERVER, authority->server_pem);
+		r = leaf_finish(authority, certificate, GNUTLS_KP_TLS_WWW_SERVER, pem);
 	if (r == 0)
 		r = key_export(key, &key_pem);
 	if (r < 0)
 		return r;
 
+	memcpy(authority->server_pem, pem, sizeof(pem));
 	secret_free(authority->server_key);
 	authority->server_key = secret_take(&key_pem);
 	return 0;
@@ -388,6 +390,7 @@ int authority_create(struct vault *vault, const char *url, const char *const nam
 		return fault_set(fault, -ENOMEM, "certificate authority");
 
 	authority->vault = vault;
+	authority->server_lifetime_s = SERVER_LIFETIME_S;
 	r = authority_set_names(authority, url, names, names_count, fault);
 	if (r == 0) {
 		r = ca_make(authority);
@@ -407,17 +410,6 @@ int authority_create(struct vault *vault, const char *url, const char *const nam
 	return 0;
 }
 
-static bool server_certificate_is_fresh(const struct authority *authority)
-{
-	cleanup_certificate gnutls_x509_crt_t certificate = NULL;
-
-	if (certificate_import(authority->server_pem, &certificate) < 0)
-		return false;
-
-	return gnutls_x509_crt_get_expiration_time(certificate) - time(NULL) >
-	       SERVER_LIFETIME_S / 3;
-}
-
 static int authority_fill(struct authority *authority)
 {
 	cleanup_secret struct secret *record = NULL;
@@ -432,18 +424,60 @@ static int authority_fill(struct authority *authority)
 	return r < 0 ? r : authority_decode(authority, record);
 }
 
-int authority_renew(struct authority *authority, struct fault *fault)
+void authority_set_lifetime(struct authority *authority, int64_t lifetime_s)
 {
-	int r;
+	authority->server_lifetime_s = lifetime_s;
+}
 
-	if (server_certificate_is_fresh(authority))
+static int64_t expiry_of(const char *pem)
+{
+	cleanup_certificate gnutls_x509_crt_t certificate = NULL;
+
+	return certificate_import(pem, &certificate) < 0
+	           ? 0
+	           : gnutls_x509_crt_get_expiration_time(certificate);
+}
+
+int64_t authority_server_expiry(const struct authority *authority)
+{
+	return expiry_of(authority->server_pem);
+}
+
+int64_t authority_ca_expiry(const struct authority *authority)
+{
+	return expiry_of(authority->ca_pem);
+}
+
+int64_t authority_renewal_time(const struct authority *authority)
+{
+	cleanup_certificate gnutls_x509_crt_t certificate = NULL;
+	int64_t begin, end;
+
+	if (certificate_import(authority->server_pem, &certificate) < 0)
 		return 0;
 
-	r = server_certificate_make(authority);
+	begin = gnutls_x509_crt_get_activation_time(certificate) + AUTHORITY_TOLERANCE_S;
+	end = gnutls_x509_crt_get_expiration_time(certificate);
+	if (end - time(NULL) > authority->server_lifetime_s)
+		return 0; /* it is to live shorter from now on */
+
+	return end - (end - begin) / 3;
+}
+
+int authority_reissue(struct authority *authority, struct fault *fault)
+{
+	int r = server_certificate_make(authority);
+
 	if (r == 0)
 		r = authority_store(authority);
 
 	return r < 0 ? fault_set(fault, r, "certificate of the server") : 0;
+}
+
+int authority_renew(struct authority *authority, struct fault *fault)
+{
+	return time(NULL) < authority_renewal_time(authority) ? 0
+	                                                      : authority_reissue(authority, fault);
 }
 
 int authority_load(struct vault *vault, struct authority **ret_authority, struct fault *fault)
@@ -455,6 +489,7 @@ int authority_load(struct vault *vault, struct authority **ret_authority, struct
 		return fault_set(fault, -ENOMEM, "certificate authority");
 
 	authority->vault = vault;
+	authority->server_lifetime_s = SERVER_LIFETIME_S;
 	r = authority_fill(authority);
 	if (r < 0) {
 		authority_free(authority);

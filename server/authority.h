@@ -26,9 +26,23 @@ int authority_create(struct vault *vault, const char *url, const char *const nam
 
 /* Loads both. */
 int authority_load(struct vault *vault, struct authority **ret_authority, struct fault *fault);
-/* Makes and stores a new certificate of the server when two thirds of the old one's life are over.
+
+/* How long a certificate of the server lives, from the next one on; a year unless told. */
+void authority_set_lifetime(struct authority *authority, int64_t lifetime_s);
+/*
+ * When two thirds of the life of the server's certificate are over; 0 when it would live longer
+ * than authority_set_lifetime() wants. Seconds since the epoch, like the next two.
  */
+int64_t authority_renewal_time(const struct authority *authority);
+int64_t authority_server_expiry(const struct authority *authority);
+int64_t authority_ca_expiry(const struct authority *authority);
+/*
+ * Makes and stores a new key and certificate of the server; the latter only when it is time.
+ * What could be made but not stored is used nevertheless. The errors of vault.h.
+ */
+int authority_reissue(struct authority *authority, struct fault *fault);
 int authority_renew(struct authority *authority, struct fault *fault);
+
 void authority_free(struct authority *authority);
 
 /* PEM texts, NUL-terminated, alive as long as the authority. */

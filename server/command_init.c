@@ -8,6 +8,7 @@
 const struct option_row command_init_options[] = {
     {"dir", "DIR", "the store's directory, made with mode 0700 (/var/lib/tacit)"},
     {"url", "URL", "where clients will reach the server: https://HOST:PORT"},
+    {"user", "USER[:GROUP]", "whose the directory is, and as whom root will serve it"},
     {"san", "NAME", "another name or address of the server; may be repeated"},
     {"passphrase-file", "FILE", "the master key comes from a passphrase (Argon2id)"},
     {"key-file", "FILE", "the master key is FILE, 32 bytes; made if it is not there"},

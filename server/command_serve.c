@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "attendance.h"
 #include "audit_copy.h"
 #include "commands.h"
 #include "config.h"
 #include "home.h"
 #include "listener.h"
-#include "tacit/url.h"
+#include "listener_plain.h"
+#include "notify.h"
+#include "sandbox.h"
+#include "service.h"
+#include "signals.h"
+#include "socket.h"
+#include "sockets.h"
+#include "tacit/fd.h"
+#include "user.h"
 
 #define DRAIN_MS 10000
 
@@ -22,254 +31,275 @@ const struct option_row command_serve_options[] = {
     {"enroll-url", "URL", "how clients reach that (the host of the URL, the port just given)"},
     {"audit-syslog", "SOCKET", "also send each line of the audit log there, as to /dev/log"},
     {"keep-versions", "N", "how many versions of a secret are kept (16)"},
+    {"metrics-listen", "ADDR:PORT", "where to serve /metrics without TLS (127.0.0.1 if no ADDR)"},
+    {"connections-per-address", "N", "how many one address may have (a quarter of all)"},
+    {"certificate-ttl", "TIME", "how long a certificate of the server lives (365d)"},
+    {"user", "USER[:GROUP]", "become USER when started as root (the owner of DIR)"},
+    {"config", "FILE", "take options from FILE, a JSON object; these here win"},
+    {"log-format", "FORMAT", "plain or json (plain)"},
+    {"no-sandbox", NULL, "stay able to do everything; for debugging only"},
     KEY_OPTION_ROWS,
     {"sealed", NULL, "start without the master key, and wait for `unseal`"},
     {0},
 };
 
-static void complain(const struct fault *fault)
-{
-	fault_report(PROGRAM_NAME, fault);
-}
-
-/* Blocked before any thread is made, so that only sigwait() sees them. */
-static void signals_block(sigset_t *ret_signals)
-{
-	(void)sigemptyset(ret_signals);
-	(void)sigaddset(ret_signals, SIGTERM);
-	(void)sigaddset(ret_signals, SIGINT);
-	(void)sigaddset(ret_signals, SIGHUP);
-	(void)sigaddset(ret_signals, UNSEALING_SIGNAL);
-	(void)pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
-}
-
-/* What was moved away, as logrotate does, is gone on from in a new file. */
-static void log_reopen(struct audit *audit)
-{
-	struct fault fault;
-	int r = audit_reopen(audit);
-
-	if (r < 0) {
-		(void)fault_set(&fault, r, AUDIT_FILE);
-		complain(&fault);
-	}
-}
-
-static void signals_wait(const sigset_t *signals, struct audit *audit)
-{
-	for (;;) {
-		int signal_number = 0;
-
-		(void)sigwait(signals, &signal_number);
-		if (signal_number == SIGHUP)
-			log_reopen(audit);
-		else if (signal_number != UNSEALING_SIGNAL)
-			return;
-	}
-}
-
-static int audit_begin(const struct config *config, struct audit *audit, struct fault *fault)
-{
-	struct audit_copy *copy = NULL;
-	int r = 0;
-
-	if (config->audit_syslog)
-		r = audit_copy_new(config->audit_syslog, &copy, fault);
-	if (r < 0)
-		return r;
-
-	r = audit_start(audit, copy);
-	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
-}
-
-static void listen_address(
-    const struct config *config, const struct server *server, char ret_address[static 320])
-{
-	struct url url = {.port = URL_DEFAULT_PORT};
-
-	if (config->listen) {
-		(void)snprintf(ret_address, 320, "%s", config->listen);
-		return;
-	}
-
-	(void)url_parse(authority_url(server->authority), &url);
-	(void)snprintf(ret_address, 320, ":%s", url.port);
-}
+/* What is open while the server runs. */
+struct serving {
+	const struct config *config;
+	struct home home;
+	struct attendance attendance;
+	struct audit_copy *copy;  /* until the audit log takes it over; NULL */
+	int fds[LISTENERS_COUNT]; /* until their listeners take them over; -1 */
+	struct listener *listener;
+	struct listener *enrolment;     /* NULL */
+	struct listener_plain *metrics; /* NULL */
+};
 
 static void warn(const struct audit_state *audit)
 {
 	if (audit->missing_from > 0)
-		(void)fprintf(stderr,
-		    PROGRAM_NAME ": " AUDIT_FILE
-		                 ": lines %llu to %llu are missing; the log goes on with a line "
-		                 "audit.restarted\n",
+		log_trouble(AUDIT_FILE,
+		    "lines %llu to %llu are missing; the log goes on with a line audit.restarted",
 		    (unsigned long long)audit->missing_from, (unsigned long long)audit->missing_to);
 	if (audit->torn_bytes > 0)
-		(void)fprintf(stderr,
-		    PROGRAM_NAME ": " AUDIT_FILE
-		                 ": the last line was cut off by a crash; removed %zu "
-		                 "bytes of it\n",
+		log_trouble(AUDIT_FILE,
+		    "the last line was cut off by a crash; removed %zu bytes of it",
 		    audit->torn_bytes);
 	if (!secret_memory_locked())
-		(void)fprintf(stderr,
-		    PROGRAM_NAME ": memory: cannot be locked, so values may reach swap; raise "
-		                 "RLIMIT_MEMLOCK\n");
+		log_trouble(
+		    "memory", "cannot be locked, so values may reach swap; raise RLIMIT_MEMLOCK");
 }
 
-/* Where join tokens send people, unless it was said: the server's host, at the port in `bound`. */
-static void enroll_url_derive(
-    const struct server *server, const char *bound, char ret_text[static 280])
+/*
+ * Whom root becomes: the one who is named, or else the owner of the directory, so that nothing is
+ * left in it that its owner cannot read.
+ */
+static int become_user(const struct config *config, struct fault *fault)
 {
-	struct url url = {.host = "?"}, own = {.host = "?"};
+	struct stat status;
+	struct user user;
 
-	(void)url_parse(authority_url(server->authority), &own);
-	(void)url_parse(bound, &url);
-	memcpy(own.port, url.port, sizeof(own.port));
-	url_print(&own, ret_text);
+	if (stat(config->dir, &status) < 0)
+		return fault_set(fault, -errno, "%s", config->dir);
+
+	user = (struct user){.uid = status.st_uid, .gid = status.st_gid};
+	if (config->user && user_lookup(config->user, &user, fault) < 0)
+		return fault->err;
+	if (config->user && user.uid != status.st_uid)
+		return fault_set_why(
+		    fault, -EPERM, "belongs to another user than --user names", "%s", config->dir);
+
+	return geteuid() == 0 || config->user ? user_become(&user, fault) : 0;
 }
 
-/* A client takes no other host than those in the server's certificate: better said now. */
-static int enroll_url_parse(
-    const struct server *server, const char *text, char ret_text[static 280], struct fault *fault)
+static int sandbox(const struct serving *serving, struct fault *fault)
 {
-	struct url url;
-	int r = url_parse(text, &url);
-
-	if (r < 0)
-		return fault_set(fault, r, "--enroll-url %s", text);
-	if (!authority_has_name(server->authority, url.host))
-		return fault_set_why(fault, -TACIT_E_INVALID_URL,
-		    "the server's certificate is not for that host; see init --san",
-		    "--enroll-url %s", text);
-
-	url_print(&url, ret_text);
-	return 0;
-}
-
-static int enroll_url_set(
-    const struct config *config, struct server *server, const char *bound, struct fault *fault)
-{
-	char text[280];
-	int r = 0;
-
-	if (config->enroll_url)
-		r = enroll_url_parse(server, config->enroll_url, text, fault);
-	else
-		enroll_url_derive(server, bound, text);
-	if (r == 0 && strlen(text) >= sizeof(server->enroll_url))
-		r = fault_set_why(fault, -TACIT_E_INVALID_URL, "too long for a join token",
-		    "--enroll-url %s", text);
-	if (r < 0)
-		return r;
-
-	memcpy(server->enroll_url, text, strlen(text) + 1);
-	return 0;
-}
-
-struct listeners {
-	struct listener *main;
-	struct listener *enrolment; /* NULL */
-};
-
-/* The enrolment listener goes first: while it drains, a new client still reaches the main one. */
-static void listeners_stop(const struct listeners *listeners)
-{
-	if (listeners->enrolment)
-		listener_stop(listeners->enrolment, DRAIN_MS);
-	if (listeners->main)
-		listener_stop(listeners->main, DRAIN_MS);
-}
-
-static int enrolment_start(const struct config *config, struct server *server,
-    struct listeners *listeners, struct fault *fault)
-{
-	char url[320];
+	bool landlock = true;
 	int r;
 
-	if (!config->enroll_listen)
+	if (serving->config->no_sandbox) {
+		log_trouble("sandbox", "OFF, since --no-sandbox was given; not for real secrets");
+		return 0;
+	}
+
+	r = sandbox_enter(serving->home.dirfd, &landlock, fault);
+	if (r == 0 && !landlock)
+		log_trouble("sandbox",
+		    "this kernel has no Landlock, so files outside of the directory are kept off "
+		    "by their permissions alone");
+	return r;
+}
+
+/* With the key that is at hand; a sealed server gets it later, and in its sandbox. */
+static int store_open_for(
+    struct serving *serving, struct audit_state *ret_audit, struct fault *fault)
+{
+	const struct config *config = serving->config;
+	struct home *home = &serving->home;
+	struct keys *keys;
+	int r = home_begin(config, HOME_SERVE, home, fault);
+
+	if (r < 0 || config->sealed)
+		return r;
+
+	r = keys_open(home->dirfd, &config->key_source, &keys, fault);
+	return r < 0 ? r : home_load(config, HOME_SERVE, keys, home, ret_audit, fault);
+}
+
+/* Everything that needs a privilege, a file outside of the directory or a new socket. */
+static int prepare(struct serving *serving, struct audit_state *ret_audit, struct fault *fault)
+{
+	int r = activation_take(serving->fds, fault);
+
+	if (r == 0) {
+		r = notify_begin();
+		if (r < 0)
+			(void)fault_set(fault, r, "NOTIFY_SOCKET");
+	}
+	process_lock_memory();
+	signals_block();
+	if (r == 0)
+		r = become_user(serving->config, fault);
+	if (r == 0)
+		r = store_open_for(serving, ret_audit, fault);
+	if (r == 0)
+		r = sockets_open(
+		    serving->config, serving->home.server.authority, serving->fds, fault);
+	if (r == 0)
+		r = attendance_listen(&serving->attendance, &serving->home, fault);
+	if (r == 0 && serving->config->audit_syslog)
+		r = audit_copy_new(serving->config->audit_syslog, &serving->copy, fault);
+
+	return r < 0 ? r : sandbox(serving, fault);
+}
+
+/* The first thread that answers: it can say that the rest of the server is still sealed. */
+static int metrics_start(struct serving *serving, struct fault *fault)
+{
+	int *fd = &serving->fds[LISTENER_METRICS];
+	char url[SOCKET_URL_BYTES];
+
+	if (*fd < 0)
 		return 0;
 
-	r = listener_start(
-	    server, DOOR_ENROLMENT, config->enroll_listen, &listeners->enrolment, url, fault);
+	socket_url(*fd, "http", url);
+	log_event("metrics", "metrics on %s/metrics", url);
+	return listener_plain_start(fd, &serving->metrics, fault);
+}
+
+static int unseal(struct serving *serving, struct audit_state *ret_audit, struct fault *fault)
+{
+	log_event("sealed", "sealed: waiting for `" PROGRAM_NAME " unseal --dir %s`",
+	    serving->config->dir);
+	return attendance_await_key(
+	    &serving->attendance, serving->config, &serving->home, ret_audit, fault);
+}
+
+static int audit_threads_start(struct serving *serving, struct fault *fault)
+{
+	struct audit_copy *copy = serving->copy;
+	int r;
+
+	serving->copy = NULL;
+	r = audit_start(serving->home.server.audit, copy);
+	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
+}
+
+/* Anybody may come in here, with a join token. */
+static int enrolment_start(struct serving *serving, struct fault *fault)
+{
+	struct server *server = &serving->home.server;
+	int *fd = &serving->fds[LISTENER_ENROLL];
+	char url[SOCKET_URL_BYTES];
+	int r;
+
+	if (*fd < 0)
+		return 0;
+
+	socket_url(*fd, "https", url);
+	r = sockets_enroll_url(serving->config, server->authority, *fd, server->enroll_url,
+	    sizeof(server->enroll_url), fault);
 	if (r == 0)
-		r = enroll_url_set(config, server, url, fault);
+		r = listener_start(server, DOOR_ENROLMENT, fd, 0, &serving->enrolment, fault);
 	if (r == 0)
-		(void)printf("enrolment on %s\n", url);
+		log_event("enrolment", "enrolment on %s", url);
 
 	return r;
 }
 
-static int serve(const struct config *config, struct home *home, struct attendance *attendance,
-    const sigset_t *signals, struct fault *fault)
+static int listeners_start(struct serving *serving, struct fault *fault)
 {
-	struct listeners listeners = {0};
-	char address[320], url[320];
-	int r;
+	struct server *server = &serving->home.server;
+	int r = enrolment_start(serving, fault);
 
-	r = audit_begin(config, home->server.audit, fault);
-	if (r == 0)
-		r = attendance_begin(attendance, home, complain, fault);
-	if (r == 0)
-		r = enrolment_start(config, &home->server, &listeners, fault);
-	if (r == 0) {
-		listen_address(config, &home->server, address);
-		r = listener_start(&home->server, DOOR_MAIN, address, &listeners.main, url, fault);
-	}
-	if (r == 0) {
-		(void)printf("listening on %s\n", url);
-		(void)fflush(stdout);
-		signals_wait(signals, home->server.audit);
-	}
-	listeners_stop(&listeners);
-	return r;
-}
-
-/* With the key that is at hand, or, sealed, with the one that somebody brings. */
-static int store_open_for(const struct config *config, struct attendance *attendance,
-    const sigset_t *signals, struct home *home, struct audit_state *ret_audit, struct fault *fault)
-{
-	int r;
-
-	if (!config->sealed)
-		return home_open(config, HOME_SERVE, home, ret_audit, fault);
-
-	r = home_begin(config, HOME_SERVE, home, fault);
 	if (r < 0)
 		return r;
 
-	(void)printf("sealed: waiting for `" PROGRAM_NAME " unseal --dir %s`\n", config->dir);
-	(void)fflush(stdout);
-	return attendance_await_key(attendance, config, signals, home, ret_audit, fault);
+	listener_plain_open(serving->metrics, server);
+	return listener_start(server, DOOR_MAIN, &serving->fds[LISTENER_MAIN],
+	    serving->config->connections_per_address, &serving->listener, fault);
+}
+
+static int answer(struct serving *serving, struct fault *fault)
+{
+	char url[SOCKET_URL_BYTES], status[SOCKET_URL_BYTES + 16];
+	struct service service = {.server = &serving->home.server, .status = status};
+	int r = audit_threads_start(serving, fault);
+
+	if (r == 0)
+		r = attendance_begin(&serving->attendance, &serving->home, log_fault, fault);
+	if (r < 0)
+		return r;
+
+	socket_url(serving->fds[LISTENER_MAIN], "https", url);
+	(void)snprintf(status, sizeof(status), "Listening on %s", url);
+	r = listeners_start(serving, fault);
+	if (r < 0)
+		return r;
+
+	log_event("listening", "listening on %s", url);
+	notify_ready(status);
+	service.listeners[0] = serving->listener;
+	service.listeners[1] = serving->enrolment;
+	service_run(&service);
+	notify_stopping();
+	return 0;
+}
+
+/* 1 when it was told to stop before it had its key. */
+static int serve(struct serving *serving, struct fault *fault)
+{
+	struct audit_state audit = {0};
+	int r = prepare(serving, &audit, fault);
+
+	if (r == 0)
+		r = metrics_start(serving, fault);
+	if (r == 0 && serving->config->sealed)
+		r = unseal(serving, &audit, fault);
+	if (r != 0)
+		return r;
+
+	warn(&audit);
+	return answer(serving, fault);
+}
+
+/* The enrolment listener goes first: while it drains, a new client still reaches the main one. */
+static void serving_end(struct serving *serving)
+{
+	if (serving->enrolment)
+		listener_stop(serving->enrolment, DRAIN_MS);
+	if (serving->listener)
+		listener_stop(serving->listener, DRAIN_MS);
+	listener_plain_stop(serving->metrics);
+	for (int i = 0; i < LISTENERS_COUNT; i++)
+		fd_cleanup(&serving->fds[i]);
+	attendance_end(&serving->attendance);
+	audit_copy_free(serving->copy);
+	home_close(&serving->home);
+	notify_end();
 }
 
 int command_serve(const struct command *command, int argc, char *argv[])
 {
 	struct config config;
 	struct fault fault = {0};
-	struct attendance attendance = {.dir = config.dir};
-	struct home home = {.dirfd = -1, .lock_fd = -1};
-	struct audit_state audit;
-	sigset_t signals;
+	struct serving serving = {
+	    .config = &config,
+	    .home = {.dirfd = -1, .lock_fd = -1},
+	    .attendance = {.dir = config.dir, .control_fd = -1},
+	    .fds = {-1, -1, -1},
+	};
 	int r, exit_code = config_parse(command, argc, argv, &config);
 
 	if (exit_code >= 0)
 		return exit_code;
-	if (config.enroll_url && !config.enroll_listen) {
-		(void)fault_set_why(
-		    &fault, -TACIT_E_USAGE, "of no use without --enroll-listen", "--enroll-url");
-		complain(&fault);
-		return 2;
-	}
 
-	signals_block(&signals);
-	r = store_open_for(&config, &attendance, &signals, &home, &audit, &fault);
-	if (r == 0) {
-		warn(&audit);
-		r = serve(&config, &home, &attendance, &signals, &fault);
-	}
+	r = serve(&serving, &fault);
+	serving_end(&serving);
 	if (r < 0)
-		complain(&fault);
-	attendance_end(&attendance);
-	home_close(&home);
+		log_fault(&fault);
+	else
+		log_event("stopped", "stopped");
+	config_free(&config);
 	return r < 0 ? err_exit_code(fault.err) : 0;
 }

@@ -36,5 +36,10 @@ int command_unseal(const struct command *command, int argc, char *argv[]);
 
 /* No core dumps, no tracing, no memory to be read by others; in process.c. */
 void process_harden(void);
+/*
+ * Keeps all memory of the process off swap where that is allowed without a limit, as it is to root:
+ * values pass through the buffers of libraries too. Elsewhere secret.h locks its own.
+ */
+void process_lock_memory(void);
 
 #endif

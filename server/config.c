@@ -8,6 +8,9 @@
 
 #include "commands.h"
 #include "secrets.h"
+#include "tacit/deadline.h"
+
+#define CONNECTIONS_MAX 1000000
 
 static int default_dir(char *ret_dir, size_t size)
 {
@@ -43,21 +46,47 @@ static int set_san(struct config *config, const char *value)
 	return 0;
 }
 
-static int set_keep_versions(struct config *config, const char *value)
+static int set_count(uint32_t *member, uint32_t max, const char *value)
 {
 	char *end;
-	unsigned long versions = strtoul(value, &end, 10);
+	unsigned long count = strtoul(value, &end, 10);
 
-	if (value[0] < '0' || value[0] > '9' || *end || versions < 1 ||
-	    versions > SECRET_VERSIONS_MAX)
+	if (value[0] < '0' || value[0] > '9' || *end || count == 0 || count > max)
 		return -TACIT_E_USAGE;
 
-	config->keep_versions = (uint32_t)versions;
+	*member = (uint32_t)count;
 	return 0;
 }
 
-static int config_set(struct config *config, const char *name, const char *value)
+/* A certificate of a few seconds is for trying out how it is renewed. */
+static int set_ttl(int64_t *member, const char *value)
 {
+	return duration_parse(value, member) == 0 && *member >= 1000 ? 0 : -TACIT_E_USAGE;
+}
+
+/* Members that are not just a text. */
+static int config_set_parsed(struct config *config, const char *name, const char *value)
+{
+	if (!strcmp(name, "dir"))
+		return set_dir(config, value);
+	if (!strcmp(name, "san"))
+		return set_san(config, value);
+	if (!strcmp(name, "connections-per-address"))
+		return set_count(&config->connections_per_address, CONNECTIONS_MAX, value);
+	if (!strcmp(name, "keep-versions"))
+		return set_count(&config->keep_versions, SECRET_VERSIONS_MAX, value);
+	if (!strcmp(name, "certificate-ttl"))
+		return set_ttl(&config->certificate_ttl_ms, value);
+	if (!strcmp(name, "log-format"))
+		return log_format_parse(value, &config->log_format) ? 0 : -TACIT_E_USAGE;
+
+	return 0;
+}
+
+/* A switch comes without a value. */
+static int config_set(void *context, const char *name, const char *value)
+{
+	struct config *config = context;
 	const struct {
 		const char *name;
 		const char **member;
@@ -75,35 +104,29 @@ static int config_set(struct config *config, const char *name, const char *value
 	    {"new-passphrase-file", &config->new_key_source.passphrase_file},
 	    {"new-key-fd", &config->new_key_source.key_fd},
 	    {"new-passphrase-fd", &config->new_key_source.passphrase_fd},
+	    {"metrics-listen", &config->metrics_listen},
+	    {"user", &config->user},
+	    {"config", &config->config},
+	};
+	const struct {
+		const char *name;
+		bool *member;
+	} switches[] = {
+	    {"json", &config->json},
+	    {"no-sandbox", &config->no_sandbox},
+	    {"sealed", &config->sealed},
+	    {"force", &config->force},
+	    {"verify", &config->verify},
 	};
 
-	if (!strcmp(name, "dir"))
-		return set_dir(config, value);
-	if (!strcmp(name, "san"))
-		return set_san(config, value);
-	if (!strcmp(name, "json")) {
-		config->json = true;
-		return 0;
-	}
-	if (!strcmp(name, "sealed")) {
-		config->sealed = true;
-		return 0;
-	}
-	if (!strcmp(name, "keep-versions"))
-		return set_keep_versions(config, value);
-	if (!strcmp(name, "force")) {
-		config->force = true;
-		return 0;
-	}
-	if (!strcmp(name, "verify")) {
-		config->verify = true;
-		return 0;
-	}
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!strcmp(name, texts[i].name))
 			*texts[i].member = value;
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+		if (!strcmp(name, switches[i].name))
+			*switches[i].member = true;
 
-	return 0;
+	return config_set_parsed(config, name, value);
 }
 
 /* The commands that do say so in their line of help: `--dir DIR FILE`. */
@@ -136,7 +159,7 @@ static int sources_given(const struct key_source *source)
 	       (source->key_fd != NULL) + (source->passphrase_fd != NULL);
 }
 
-static int config_fill(const struct command *command, int argc, char *argv[], struct config *config,
+static int config_walk(const struct command *command, int argc, char *argv[], struct config *config,
     struct fault *fault)
 {
 	struct option_cursor cursor = {.command = command, .argc = argc, .argv = argv};
@@ -151,8 +174,29 @@ static int config_fill(const struct command *command, int argc, char *argv[], st
 	}
 	if (option < 0)
 		return option;
-	if (argument_take(command, &cursor, config, fault) < 0)
-		return -TACIT_E_USAGE;
+
+	return argument_take(command, &cursor, config, fault);
+}
+
+/*
+ * The command line is walked twice when it names a file: to find the name, and to have the last
+ * word over what the file says.
+ */
+static int config_fill(const struct command *command, int argc, char *argv[], struct config *config,
+    struct fault *fault)
+{
+	int r = config_walk(command, argc, argv, config, fault);
+
+	if (r == 0 && config->config) {
+		const char *path = config->config;
+
+		*config = (struct config){0};
+		r = config_file_read(path, command, config_set, config, &config->file, fault);
+		if (r == 0)
+			r = config_walk(command, argc, argv, config, fault);
+	}
+	if (r < 0)
+		return r;
 	if (!config->dir[0] && default_dir(config->dir, sizeof(config->dir)) < 0)
 		return fault_set_why(fault, -TACIT_E_USAGE, "give one", "--dir");
 	if (sources_given(&config->key_source) > 1 || sources_given(&config->new_key_source) > 1)
@@ -169,8 +213,17 @@ int config_parse(const struct command *command, int argc, char *argv[], struct c
 	*ret_config = (struct config){0};
 	if (config_fill(command, argc, argv, ret_config, &fault) < 0) {
 		fault_report(PROGRAM_NAME, &fault);
-		return 2;
+		config_free(ret_config);
+		return err_exit_code(fault.err);
 	}
 
+	log_set_format(ret_config->log_format);
+
 	return -1;
+}
+
+void config_free(struct config *config)
+{
+	config_file_free(config->file);
+	config->file = NULL;
 }

@@ -11,17 +11,6 @@
 #include "tacit/codec.h"
 #include "tacit/fd.h"
 
-int handle_health(struct exchange *exchange)
-{
-	cleanup_json struct json *json = json_new_object();
-
-	if (!json || json_set_text(json, "status", "ok") < 0 ||
-	    json_set_text(json, "version", TACIT_VERSION) < 0)
-		return -ENOMEM;
-
-	return exchange_answer_json(exchange, 200, json);
-}
-
 int handle_ca(struct exchange *exchange)
 {
 	const char *pem = authority_ca_pem(exchange->server->authority);

@@ -7,8 +7,9 @@
 
 /*
  * The handlers behind the table in route.c, one group to a file: handle_secrets.c,
- * handle_clients.c, handle_tokens.c, handle_enroll.c, handle_bundle.c, handle_audit.c. By the time
- * a handler runs the caller has been identified and, for the name in the path, allowed.
+ * handle_clients.c, handle_tokens.c, handle_enroll.c, handle_bundle.c, handle_audit.c,
+ * handle_health.c. By the time a handler runs the caller has been identified and, for the name in
+ * the path, allowed.
  */
 struct exchange;
 
@@ -27,7 +28,7 @@ struct exchange {
 	char subject[160];           /* of the audit line about a failure; "": the name */
 };
 
-exchange_handler handle_health, handle_ca;
+exchange_handler handle_health, handle_ca, handle_metrics;
 exchange_handler handle_bundle;
 exchange_handler handle_secret_list, handle_secret_get, handle_secret_put, handle_secret_delete;
 exchange_handler handle_versions_get, handle_rollback, handle_destroy;
@@ -38,6 +39,9 @@ exchange_handler handle_token_list, handle_token_create, handle_token_revoke;
 exchange_handler handle_enroll, handle_renew;
 exchange_handler handle_audit, handle_audit_verify;
 exchange_handler handle_grants_get, handle_grants_put, handle_grants_delete;
+
+/* The name of a route by its number in the table; see metrics.h. */
+metrics_route_name route_describe;
 
 /* Whether the caller may do this to `name`. */
 bool exchange_allows(const struct exchange *exchange, enum action action, const char *name);

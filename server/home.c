@@ -14,6 +14,7 @@
 #include "audit_mark.h"
 #include "audit_verify.h"
 #include "tacit/fd.h"
+#include "user.h"
 
 #define ADMIN_LIFETIME_S (3650LL * 86400)
 
@@ -223,6 +224,29 @@ int home_check_new(const struct config *config, struct fault *fault)
 	return dir_is_empty(dirfd) ? 0 : not_empty(config, fault);
 }
 
+/* As the user whom the directory is to belong to, so that every file in it is his. */
+static int fill_as_user(
+    const struct config *config, home_filler *fill, void *context, int dirfd, struct fault *fault)
+{
+	struct user user;
+	int r;
+
+	if (!config->user)
+		return fill(config, context, dirfd, fault);
+
+	r = user_lookup(config->user, &user, fault);
+	if (r == 0 && fchown(dirfd, user.uid, user.gid) < 0)
+		r = fault_set(fault, -errno, "--user %s: %s", config->user, config->dir);
+	if (r == 0)
+		r = user_assume(&user, fault);
+	if (r < 0)
+		return r;
+
+	r = fill(config, context, dirfd, fault);
+	user_resume();
+	return r;
+}
+
 int home_make(const struct config *config, home_filler *fill, void *context, struct fault *fault)
 {
 	mode_t saved_umask = umask(0077);
@@ -239,7 +263,7 @@ int home_make(const struct config *config, home_filler *fill, void *context, str
 	if (r == 0) {
 		r = dir_check(dirfd, config, fault);
 		if (r == 0)
-			r = fill(config, context, dirfd, fault);
+			r = fill_as_user(config, fill, context, dirfd, fault);
 		if (r < 0)
 			home_remove(dirfd, config, dir_is_ours);
 	}
@@ -321,6 +345,8 @@ int home_load(const struct config *config, enum home_use use, struct keys *keys,
 		r = server_assemble(&home->server, vault, fault);
 	if (r == 0 && config->keep_versions > 0)
 		secrets_set_kept(home->server.secrets, config->keep_versions);
+	if (r == 0 && config->certificate_ttl_ms > 0)
+		authority_set_lifetime(home->server.authority, config->certificate_ttl_ms / 1000);
 	if (r == 0 && use == HOME_SERVE)
 		r = home_begin_writing(home, ret_audit, fault);
 

@@ -25,15 +25,14 @@
  * is soon gone, so that whoever takes them all has to keep doing so.
  */
 static const struct {
-	const char *option;
 	unsigned connections_max;
-	unsigned connections_per_address_max; /* 0: no limit of its own */
-	int patience_s;                       /* for a connection that completes no request */
+	unsigned per_address_part; /* one address may have one in so many of them */
+	int patience_s;            /* for a connection that completes no request */
 	int idle_s;
 	bool many_threads;
 } doors[] = {
-    [DOOR_MAIN] = {"--listen", 8192, 0, 90, 60, true},
-    [DOOR_ENROLMENT] = {"--enroll-listen", 512, 64, 10, 10, false},
+    [DOOR_MAIN] = {8192, 4, 90, 60, true},
+    [DOOR_ENROLMENT] = {512, 8, 10, 10, false},
 };
 
 int64_t listener_now_s(void)
@@ -94,7 +93,45 @@ static struct connection *connection_new(
 	    address->client_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
 	                                               : sizeof(struct sockaddr_in6),
 	    connection->peer, sizeof(connection->peer));
+	connection->peer_count = peers_enter(listener->peers, address->client_addr);
 	return connection;
+}
+
+static void connection_free(struct connection *connection)
+{
+	connection_end_tls(connection);
+	peers_leave(connection->listener->peers, connection->peer_count);
+	free(connection);
+}
+
+static struct metrics_door *metrics_door(const struct listener *listener)
+{
+	return &listener->server->metrics.doors[listener->door];
+}
+
+/* Asked before anything else is done for a connection; without an answer it is closed. */
+static enum MHD_Result on_accept(
+    void *context, const struct sockaddr *address, socklen_t address_len)
+{
+	struct listener *listener = context;
+
+	(void)address_len;
+	if (!peers_full(listener->peers, address))
+		return MHD_YES;
+
+	metrics_add(&metrics_door(listener)->refused);
+	return MHD_NO;
+}
+
+static void connection_gone(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+
+	if (!connection->accepted && listener->door == DOOR_MAIN)
+		metrics_add(&listener->server->metrics.handshakes_refused);
+	(void)atomic_fetch_sub(&metrics_door(listener)->open, 1);
+	connection_unlist(connection);
+	connection_free(connection);
 }
 
 /* The hook that libmicrohttpd runs when a connection was accepted, and when it is gone. */
@@ -105,10 +142,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd_connection,
 	struct connection *connection = *socket_context;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (connection) {
-			connection_unlist(connection);
-			free(connection);
-		}
+		if (connection)
+			connection_gone(connection);
 		*socket_context = NULL;
 		return;
 	}
@@ -117,9 +152,11 @@ static void on_connection(void *context, struct MHD_Connection *mhd_connection,
 	if (!connection)
 		return; /* listener_on_request closes a connection that has no context */
 	if (connection_begin_tls(connection) < 0) {
-		free(connection);
+		connection_free(connection);
 		return;
 	}
+	metrics_add(&metrics_door(listener)->accepted);
+	(void)atomic_fetch_add(&metrics_door(listener)->open, 1);
 	connection_list(connection);
 	*socket_context = connection;
 }
@@ -179,7 +216,7 @@ static unsigned connections_max(enum door door)
  * poll, never epoll: with TLS, libmicrohttpd 0.9.75 spins on a half-sent ClientHello under epoll.
  * A pool of threads only where there is more than one processor to run them.
  */
-static int daemon_start(struct listener *listener, int fd)
+static int daemon_start(struct listener *listener, int fd, unsigned connections)
 {
 	const struct authority *authority = listener->server->authority;
 	const struct secret *key = authority_server_key(authority);
@@ -191,18 +228,16 @@ static int daemon_start(struct listener *listener, int fd)
 		return -ENOMEM;
 
 	listener->daemon = MHD_start_daemon(
-	    MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-	    listener_on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-	    threads > 1 ? threads : 0, MHD_OPTION_HTTPS_MEM_KEY,
+	    MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME, 0, on_accept,
+	    listener, listener_on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_HTTPS_MEM_KEY,
 	    (const char *)secret_bytes(key_text), MHD_OPTION_HTTPS_MEM_CERT,
 	    authority_server_pem(authority), MHD_OPTION_HTTPS_PRIORITIES,
 	    "NORMAL:-VERS-ALL:+VERS-TLS1.3", MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
 	    MHD_OPTION_NOTIFY_COMPLETED, listener_on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-	    listener_leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
-	    connections_max(listener->door), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	    doors[listener->door].connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT,
-	    (unsigned)doors[listener->door].idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)LISTENER_HEADERS_MAX_BYTES, MHD_OPTION_END);
+	    listener_leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT, connections,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)doors[listener->door].idle_s,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LISTENER_HEADERS_MAX_BYTES, MHD_OPTION_END);
 	return listener->daemon ? 0 : -TACIT_E_INTERNAL;
 }
 
@@ -211,16 +246,24 @@ static void listener_free(struct listener *listener)
 	if (listener->reaper_runs)
 		(void)pthread_join(listener->reaper, NULL);
 	listener_tls_free(listener->tls);
+	peers_free(listener->peers);
 	(void)pthread_mutex_destroy(&listener->mutex);
 	free(listener);
 }
 
-static int listener_run(struct listener *listener, int *fd)
+static int listener_run(struct listener *listener, unsigned per_address, int *fd)
 {
+	unsigned connections = connections_max(listener->door);
 	int r = listener_tls_new(listener->server->authority, listener->door, &listener->tls);
 
-	if (r == 0)
-		r = daemon_start(listener, *fd);
+	if (r < 0)
+		return r;
+	listener->peers = peers_new(
+	    per_address > 0 ? per_address : connections / doors[listener->door].per_address_part);
+	if (!listener->peers)
+		return -ENOMEM;
+
+	r = daemon_start(listener, *fd, connections);
 	if (r < 0)
 		return r;
 
@@ -230,46 +273,38 @@ static int listener_run(struct listener *listener, int *fd)
 	return listener->reaper_runs ? 0 : -EAGAIN;
 }
 
-static void url_of(int fd, char ret_url[static 320])
+int listener_start(struct server *server, enum door door, int *fd, unsigned per_address,
+    struct listener **ret_listener, struct fault *fault)
 {
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	char text[256] = "?";
-
-	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0)
-		socket_address_text((struct sockaddr *)&address, len, text, sizeof(text));
-	(void)snprintf(ret_url, 320, "https://%s", text);
-}
-
-int listener_start(struct server *server, enum door door, const char *address,
-    struct listener **ret_listener, char ret_url[static 320], struct fault *fault)
-{
-	cleanup_fd int fd = socket_listen(doors[door].option, address, fault);
-	struct listener *listener;
+	struct listener *listener = calloc(1, sizeof(*listener));
 	uint64_t first_request;
 	int r;
 
-	if (fd < 0)
-		return fd;
-	listener = calloc(1, sizeof(*listener));
 	if (!listener)
 		return fault_set(fault, -ENOMEM, "listener");
 
+	listener->door = door;
 	listener->door = door;
 	listener->server = server;
 	(void)pthread_mutex_init(&listener->mutex, NULL);
 	/* Unlikely to repeat over restarts, and in order within one. */
 	randombytes_buf(&first_request, sizeof(first_request));
 	listener->next_request = first_request;
-	url_of(fd, ret_url);
-	r = listener_run(listener, &fd);
+	r = listener_run(listener, per_address, fd);
 	if (r < 0) {
 		listener_stop(listener, 0);
-		return fault_set(fault, r, "listener on %s", address);
+		return fault_set(fault, r, "listener");
 	}
 
 	*ret_listener = listener;
 	return 0;
+}
+
+int listener_reload(struct listener *listener, struct fault *fault)
+{
+	int r = listener_tls_reload(listener->tls);
+
+	return r < 0 ? fault_set(fault, r, "certificate of the server") : 0;
 }
 
 void listener_stop(struct listener *listener, int drain_ms)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "listener.h"
+#include "peers.h"
 
 /*
  * What the parts of the listener share: listener.c takes connections and reaps them,
@@ -21,6 +22,7 @@ struct listener {
 	struct server *server;
 	struct MHD_Daemon *daemon;
 	struct listener_tls *tls;
+	struct peers *peers;
 
 	pthread_mutex_t mutex; /* guards the list of connections */
 	struct connection *connections;
@@ -35,8 +37,10 @@ struct connection {
 	struct listener *listener;
 	struct connection *previous, *next;
 	int fd;
-	void *session; /* GnuTLS's */
+	void *session;                   /* GnuTLS's */
+	struct credentials *credentials; /* that it began with */
 	char peer[ADDRESS_TEXT_BYTES];
+	struct peer *peer_count;
 	atomic_llong progress_s; /* when it was made, or completed a request */
 	bool identified;         /* whether `identity` has been looked for */
 	bool accepted;           /* whether it has been found */

@@ -11,10 +11,17 @@
 
 #include "verdicts.h"
 
+/* What is shown: kept alive by the listener and by each connection that it was shown to. */
+struct credentials {
+	atomic_uint references;
+	gnutls_certificate_credentials_t gnutls;
+};
+
 struct listener_tls {
 	const struct authority *authority; /* borrowed */
 	enum door door;
-	gnutls_certificate_credentials_t credentials;
+	pthread_mutex_t mutex; /* guards the pointer behind it */
+	struct credentials *credentials;
 	gnutls_datum_t ticket_key;
 	struct verdicts *verdicts;
 };
@@ -74,12 +81,100 @@ static int verify_peer(gnutls_session_t session)
 
 	connection->identified = true;
 	connection->accepted = known && identity_is_current(&connection->identity);
-	if (connection->accepted)
+	if (connection->accepted) {
+		metrics_add(&connection->listener->server->metrics.handshakes_accepted);
 		return 0;
+	}
 
 	(void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
 	    known ? GNUTLS_A_CERTIFICATE_EXPIRED : GNUTLS_A_BAD_CERTIFICATE);
 	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static void credentials_release(struct credentials *credentials)
+{
+	if (!credentials || atomic_fetch_sub(&credentials->references, 1) != 1)
+		return;
+
+	if (credentials->gnutls)
+		gnutls_certificate_free_credentials(credentials->gnutls);
+	free(credentials);
+}
+
+static struct credentials *credentials_take(struct listener_tls *tls)
+{
+	struct credentials *credentials;
+
+	(void)pthread_mutex_lock(&tls->mutex);
+	credentials = tls->credentials;
+	(void)atomic_fetch_add(&credentials->references, 1);
+	(void)pthread_mutex_unlock(&tls->mutex);
+	return credentials;
+}
+
+static gnutls_datum_t datum(const void *bytes, size_t len)
+{
+	return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)bytes, .size = (unsigned)len};
+}
+
+static int credentials_set_key(
+    const struct listener_tls *tls, gnutls_certificate_credentials_t credentials)
+{
+	const struct authority *authority = tls->authority;
+	const struct secret *key = authority_server_key(authority);
+	const gnutls_datum_t key_text = datum(secret_bytes(key), secret_len(key));
+	char chain[2 * CERTIFICATE_PEM_MAX_BYTES];
+	int len = snprintf(chain, sizeof(chain), "%s%s", authority_server_pem(authority),
+	    tls->door == DOOR_ENROLMENT ? authority_ca_pem(authority) : "");
+	const gnutls_datum_t chain_text = datum(chain, (size_t)len);
+
+	return gnutls_certificate_set_x509_key_mem2(
+	           credentials, &chain_text, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) < 0
+	           ? -TACIT_E_INTERNAL
+	           : 0;
+}
+
+static int credentials_fill(
+    const struct listener_tls *tls, gnutls_certificate_credentials_t *ret_credentials)
+{
+	const char *ca = authority_ca_pem(tls->authority);
+	const gnutls_datum_t ca_text = datum(ca, strlen(ca));
+	int r;
+
+	if (gnutls_certificate_allocate_credentials(ret_credentials) < 0)
+		return -ENOMEM;
+	r = credentials_set_key(tls, *ret_credentials);
+	if (r < 0 || tls->door == DOOR_ENROLMENT)
+		return r;
+
+	return gnutls_certificate_set_x509_trust_mem(
+	           *ret_credentials, &ca_text, GNUTLS_X509_FMT_PEM) < 0
+	           ? -TACIT_E_INTERNAL
+	           : 0;
+}
+
+int listener_tls_reload(struct listener_tls *tls)
+{
+	struct credentials *credentials = calloc(1, sizeof(*credentials));
+	struct credentials *old;
+	int r;
+
+	if (!credentials)
+		return -ENOMEM;
+
+	credentials->references = 1;
+	r = credentials_fill(tls, &credentials->gnutls);
+	if (r < 0) {
+		credentials_release(credentials);
+		return r;
+	}
+
+	(void)pthread_mutex_lock(&tls->mutex);
+	old = tls->credentials;
+	tls->credentials = credentials;
+	(void)pthread_mutex_unlock(&tls->mutex);
+	credentials_release(old);
+	return 0;
 }
 
 /*
@@ -91,7 +186,9 @@ int connection_begin_tls(struct connection *connection)
 	gnutls_session_t session = connection->session;
 	struct listener_tls *tls = connection->listener->tls;
 
-	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials) < 0)
+	connection->credentials = credentials_take(tls);
+	if (gnutls_credentials_set(
+	        session, GNUTLS_CRD_CERTIFICATE, connection->credentials->gnutls) < 0)
 		return -TACIT_E_INTERNAL;
 	if (tls->door == DOOR_ENROLMENT) {
 		connection->identified = true; /* nobody in particular */
@@ -107,53 +204,29 @@ int connection_begin_tls(struct connection *connection)
 	return 0;
 }
 
-static gnutls_datum_t datum(const void *bytes, size_t len)
+void connection_end_tls(struct connection *connection)
 {
-	return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)bytes, .size = (unsigned)len};
+	credentials_release(connection->credentials);
+	connection->credentials = NULL;
 }
 
-static int credentials_set_key(struct listener_tls *tls)
+static void count_resumed(struct connection *connection)
 {
-	const struct authority *authority = tls->authority;
-	const struct secret *key = authority_server_key(authority);
-	const gnutls_datum_t key_text = datum(secret_bytes(key), secret_len(key));
-	char chain[2 * CERTIFICATE_PEM_MAX_BYTES];
-	int len = snprintf(chain, sizeof(chain), "%s%s", authority_server_pem(authority),
-	    tls->door == DOOR_ENROLMENT ? authority_ca_pem(authority) : "");
-	const gnutls_datum_t chain_text = datum(chain, (size_t)len);
+	struct metrics *metrics = &connection->listener->server->metrics;
 
-	return gnutls_certificate_set_x509_key_mem2(
-	           tls->credentials, &chain_text, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0) < 0
-	           ? -TACIT_E_INTERNAL
-	           : 0;
-}
-
-static int credentials_make(struct listener_tls *tls)
-{
-	const char *ca = authority_ca_pem(tls->authority);
-	const gnutls_datum_t ca_text = datum(ca, strlen(ca));
-	int r;
-
-	if (gnutls_certificate_allocate_credentials(&tls->credentials) < 0)
-		return -ENOMEM;
-	r = credentials_set_key(tls);
-	if (r < 0 || tls->door == DOOR_ENROLMENT)
-		return r;
-
-	if (gnutls_certificate_set_x509_trust_mem(tls->credentials, &ca_text, GNUTLS_X509_FMT_PEM) <
-	        0 ||
-	    gnutls_session_ticket_key_generate(&tls->ticket_key) < 0)
-		return -TACIT_E_INTERNAL;
-
-	return 0;
+	metrics_add(&metrics->handshakes_accepted);
+	metrics_add(&metrics->handshakes_resumed);
 }
 
 const struct certificate_identity *connection_identity(struct connection *connection)
 {
 	if (!connection->identified) {
+		bool resumed = gnutls_session_is_resumed(connection->session) != 0;
+
 		connection->identified = true;
-		connection->accepted = connection_identify(
-		    connection, gnutls_session_is_resumed(connection->session) != 0);
+		connection->accepted = connection_identify(connection, resumed);
+		if (connection->accepted)
+			count_resumed(connection);
 	}
 
 	return connection->accepted ? &connection->identity : NULL;
@@ -180,8 +253,11 @@ int listener_tls_new(
 
 	tls->authority = authority;
 	tls->door = door;
+	(void)pthread_mutex_init(&tls->mutex, NULL);
 	tls->verdicts = verdicts_new();
-	r = tls->verdicts ? credentials_make(tls) : -ENOMEM;
+	r = tls->verdicts ? listener_tls_reload(tls) : -ENOMEM;
+	if (r == 0 && gnutls_session_ticket_key_generate(&tls->ticket_key) < 0)
+		r = -TACIT_E_INTERNAL;
 	if (r < 0) {
 		listener_tls_free(tls);
 		return r;
@@ -196,12 +272,12 @@ void listener_tls_free(struct listener_tls *tls)
 	if (!tls)
 		return;
 
-	if (tls->credentials)
-		gnutls_certificate_free_credentials(tls->credentials);
+	credentials_release(tls->credentials);
 	if (tls->ticket_key.data) {
 		gnutls_memset(tls->ticket_key.data, 0, tls->ticket_key.size);
 		gnutls_free(tls->ticket_key.data);
 	}
 	verdicts_free(tls->verdicts);
+	(void)pthread_mutex_destroy(&tls->mutex);
 	free(tls);
 }

@@ -16,8 +16,15 @@ int listener_tls_new(
     const struct authority *authority, enum door door, struct listener_tls **ret_tls);
 void listener_tls_free(struct listener_tls *tls);
 
+/*
+ * Makes what is shown anew, from what the authority has now, for handshakes that begin from here
+ * on. -ENOMEM, -TACIT_E_INTERNAL, and nothing has changed.
+ */
+int listener_tls_reload(struct listener_tls *tls);
+
 /* To be called before the handshake. */
 int connection_begin_tls(struct connection *connection);
+void connection_end_tls(struct connection *connection);
 
 /* Who asks; NULL when there is no certificate, or not one of a client of ours. */
 const struct certificate_identity *connection_identity(struct connection *connection);

@@ -57,6 +57,7 @@ static const struct route routes[] = {
     {"GET", "/v1/ca", "", NAME_NONE, ACCESS_OPEN, NULL, handle_ca, 0},
     {"POST", "/v1/enroll", "", NAME_NONE, ACCESS_JOIN, "client.enroll", handle_enroll, ENROLL_BODY},
     {"POST", "/v1/renew", "", NAME_NONE, ACCESS_SELF, "client.renew", handle_renew, JSON_BODY},
+    {"GET", "/metrics", "", NAME_NONE, ACCESS_AUDIT, "metrics.read", handle_metrics, 0},
     {"GET", "/v1/bundle", "", NAME_NONE, ACCESS_SELF, "bundle.read", handle_bundle, 0},
 
     {"GET", "/v1/secrets", "", NAME_NONE, ACCESS_SELF, "secret.list", handle_secret_list, 0},
@@ -102,6 +103,8 @@ static const struct route routes[] = {
 };
 
 #define ROUTES_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+_Static_assert(ROUTES_COUNT < METRICS_ROUTES_MAX, "each route has a counter");
 
 /*
  * Whether the route has this path. The suffix is looked for before percent-decoding, so that
@@ -166,18 +169,6 @@ size_t route_body_max(enum door door, const char *method, const char *path)
 		return door == DOOR_ENROLMENT ? ENROLL_BODY : JSON_BODY;
 
 	return route->body_max_bytes;
-}
-
-void route_each(void (*visit)(void *context, const char *method, const char *path), void *context)
-{
-	for (size_t i = 0; i < ROUTES_COUNT; i++) {
-		const struct route *route = &routes[i];
-		char path[64];
-
-		(void)snprintf(path, sizeof(path), "%s%s%s", route->prefix,
-		    route->name_kind == NAME_NONE ? "" : "{name}", route->suffix);
-		visit(context, route->method, path);
-	}
 }
 
 /* Cuts the name out of the path and decodes it. */
@@ -254,8 +245,10 @@ int exchange_audit(struct exchange *exchange, int status, const char *subject,
 	    .secrets = secrets,
 	    .secrets_count = count,
 	};
+	int r = audit_write(exchange->server->audit, &event);
 
-	return audit_write(exchange->server->audit, &event);
+	metrics_count_audit(&exchange->server->metrics, r);
+	return r;
 }
 
 int exchange_audit_name(struct exchange *exchange, int status, const char *name, uint32_t version)
@@ -368,8 +361,39 @@ static int response_fail(
 	return proto_problem_print(err, detail, request->id, &response->body);
 }
 
+int route_describe(size_t index, const char **ret_method, char *ret_path, size_t size)
+{
+	const struct route *route = &routes[index];
+
+	if (index >= ROUTES_COUNT)
+		return -TACIT_E_NOT_FOUND;
+
+	*ret_method = route->method;
+	(void)snprintf(ret_path, size, "%s%s%s", route->prefix,
+	    route->name_kind == NAME_NONE ? "" : "{name}", route->suffix);
+	return 0;
+}
+
+void route_each(void (*visit)(void *context, const char *method, const char *path), void *context)
+{
+	const char *method;
+	char path[64];
+
+	for (size_t i = 0; route_describe(i, &method, path, sizeof(path)) == 0; i++)
+		visit(context, method, path);
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 int route_handle(struct server *server, struct request *request, struct response *ret_response)
 {
+	int64_t begun_us = now_us();
 	struct response response = {.status = 500};
 	struct exchange exchange = {.server = server, .request = request, .response = &response};
 	const struct route *route =
@@ -395,6 +419,10 @@ int route_handle(struct server *server, struct request *request, struct response
 	if (r < 0)
 		return r;
 
+	if (!response.waits)
+		metrics_count_request(&server->metrics,
+		    route ? (size_t)(route - routes) : ROUTES_COUNT, response.status,
+		    now_us() - begun_us);
 	*ret_response = response;
 	return 0;
 }

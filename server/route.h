@@ -12,6 +12,7 @@
 #include "clients.h"
 #include "counters.h"
 #include "limiter.h"
+#include "metrics.h"
 #include "secrets.h"
 #include "tacit/join_token.h"
 #include "tacit/proto.h"
@@ -37,6 +38,7 @@ struct server {
 	struct audit *audit;
 	struct watch watch;
 	struct counters counters;
+	struct metrics metrics;
 
 	/* Where join tokens send people; "" while there is no enrolment listener. */
 	char enroll_url[JOIN_TOKEN_URL_MAX_BYTES + 1];
@@ -115,6 +117,9 @@ int route_handle(struct server *server, struct request *request, struct response
 
 /* To be called some times a second: upkeep of the audit log, and waking those who follow it. */
 void route_tick(struct server *server);
+
+/* What there is to count and measure, for Prometheus. Takes the lock itself. 0 or -ENOMEM. */
+int route_print_metrics(struct server *server, struct secret **ret_text);
 
 /* The largest body that this request may have; judged before any of it is read. */
 size_t route_body_max(enum door door, const char *method, const char *path);

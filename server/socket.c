@@ -115,3 +115,14 @@ void socket_address_text(const struct sockaddr *address, socklen_t len, char *re
 	    address, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	(void)snprintf(ret_text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
+
+void socket_url(int fd, const char *scheme, char ret_url[static SOCKET_URL_BYTES])
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	char text[256] = "?";
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0)
+		socket_address_text((struct sockaddr *)&address, len, text, sizeof(text));
+	(void)snprintf(ret_url, SOCKET_URL_BYTES, "%s://%s", scheme, text);
+}

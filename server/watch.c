@@ -31,6 +31,7 @@ static void waiter_unlink(struct watch *watch, struct waiter *waiter)
 	waiter->previous = NULL;
 	waiter->next = NULL;
 	waiter->waits = false;
+	watch->count--;
 }
 
 static void waiter_wake(struct watch *watch, struct waiter *waiter)
@@ -47,6 +48,7 @@ void watch_add(struct watch *watch, struct waiter *waiter)
 	if (waiter->next)
 		waiter->next->previous = waiter;
 	watch->first = waiter;
+	watch->count++;
 	waiter->waits = true;
 	if (watch->closed)
 		waiter_wake(watch, waiter);
@@ -73,6 +75,16 @@ void watch_notify(
 			waiter_wake(watch, at);
 	}
 	(void)pthread_mutex_unlock(&watch->mutex);
+}
+
+size_t watch_count(struct watch *watch)
+{
+	size_t count;
+
+	(void)pthread_mutex_lock(&watch->mutex);
+	count = watch->count;
+	(void)pthread_mutex_unlock(&watch->mutex);
+	return count;
 }
 
 void watch_expire(struct watch *watch)

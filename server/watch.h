@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "tacit/name.h"
@@ -26,6 +27,7 @@ struct waiter {
 struct watch {
 	pthread_mutex_t mutex;
 	struct waiter *first;
+	size_t count;
 	bool closed;
 };
 
@@ -43,6 +45,9 @@ void watch_remove(struct watch *watch, struct waiter *waiter);
 /* Wakes the waiters whose client `concerns` says yes to. */
 void watch_notify(
     struct watch *watch, bool (*concerns)(void *context, const char *client), void *context);
+
+/* How many wait. */
+size_t watch_count(struct watch *watch);
 
 /* Wakes those whose time is up. */
 void watch_expire(struct watch *watch);

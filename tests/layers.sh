@@ -113,17 +113,18 @@ only 'jansson' lib/json.c
 only 'openssl/' lib/tls.c lib/identity.c lib/identity_key.c lib/identity_make.c \
 	lib/identity_private.h lib/identity_read.c lib/identity_verify.c
 only 'microhttpd' server/listener.c server/listener_http.c server/listener_http.h \
-	server/listener_request.c
+	server/listener_plain.c server/listener_request.c
 only 'gnutls/' server/authority.c server/listener_tls.c server/signing.c \
 	server/signing_request.c server/signing_request.h
 only 'sqlite3' server/store/sqlite.c
+only 'seccomp' server/sandbox_seccomp.c
 
 verdict 'lower layers of the library never include upper ones' "$(library)"
 verdict 'the store knows nothing of what is above it' "$(printf '%s\n' "$all" |
 	awk '$1 ~ /^server\/store\// && $2 !~ /^(store\/|tacit\/|sqlite3)/ && $2 ~ /\.h$/ &&
 		system("test -e server/" $2) == 0')"
 verdict 'the listener is known to those who start it alone' "$(printf '%s\n' "$all" |
-	awk '$2 == "listener.h" && $1 !~ /^server\/(listener(_[a-z]+)?\.[ch]|(command_serve|process|main)\.c)$/')"
+	awk '$2 == "listener.h" && $1 !~ /^server\/(listener(_[a-z]+)?\.[ch]|(command_serve|process|main)\.c|service\.h)$/')"
 verdict 'the store is reached through the vault alone' "$(printf '%s\n' "$all" |
 	awk '$2 ~ /store\/store\.h$/ && $1 !~ /^server\/(vault(_copy)?\.[ch]|store\/)/')"
 verdict 'grants are pure: no store, no socket, no file' "$(printf '%s\n' "$all" |

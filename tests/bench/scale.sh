@@ -49,7 +49,8 @@ new_store() {
 
 # serve DIR: sets server_pid; the port is the one that new_store took.
 serve() {
-	start_server "$port" "$1.log" "$server" serve --dir "$1" --listen "127.0.0.1:$port"
+	start_server "$port" "$1.log" "$server" serve --dir "$1" --listen "127.0.0.1:$port" \
+		--connections-per-address 8192 # all waiters have one address here
 }
 
 load() { # IDENTITY PATH OPTION...

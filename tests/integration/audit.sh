@@ -39,9 +39,12 @@ test_a_disk_that_hangs_gives_503_within_a_second_and_holds_up_nothing_else() {
 	code_is audit_unavailable
 	answers_in 500 503 /v1/secrets/web%2Fa
 	answers_in 500 503 /v1/secrets/web%2Fa -X PUT --data-binary new
-	answers_in 500 200 /v1/health
+	answers_in 500 200 /v1/ca
+	answers_in 500 503 /v1/health
+	[[ $(jq -r .status body) == audit_unavailable ]] || failed "health: $(<body)"
 	rm hang
 	wait_until 5 audited audit.resumed 1 || failed 'it does not recover'
+	answers_in 500 200 /v1/health
 }
 
 test_it_recovers_by_itself_and_says_what_was_refused() {

@@ -262,7 +262,8 @@ test_without_room_for_the_audit_log_no_value_leaves() {
 	refuse 1 'the audit log cannot be written' get web/a
 	refuse 1 'the audit log cannot be written' put web/a --from-file pass
 	refuse 1 'the audit log cannot be written' ls
-	[[ $(call /v1/health) == 200 ]] || failed 'health needs no audit'
+	[[ $(call /v1/ca) == 200 ]] || failed 'what needs no audit is not answered'
+	[[ $(call /v1/health) == 503 ]] || failed 'health does not tell'
 
 	rm logs/filler
 	expect 0 "$tacit" get web/a

@@ -7,6 +7,7 @@
 	packages_build=(
 		gcc libc6-dev binutils pkg-config meson ninja-build
 		libsodium-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libsqlite3-dev libssl-dev
+		libseccomp-dev
 	)
 	packages_test=(
 		libcmocka-dev openssl curl jq procps file util-linux

@@ -451,7 +451,7 @@ static void unknown_paths_are_not_found(void **state)
 {
 	static const char *const paths[] = {"", "/", "/v1", "/v1/", "/v2/bundle", "/v1/bundle/",
 	    "/v1/Bundle", "/v1/secrets/", "/v1/clients/", "v1/bundle", "//v1/bundle", "/v1/health?",
-	    "/v1/%62undle", "/metrics", "/v1/enroll"};
+	    "/v1/%62undle", "/metrics/", "/v1/enroll"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {
@@ -1179,6 +1179,48 @@ static void size_limit(rlim_t bytes)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* Scraped every few seconds, so only a refusal has a line in the log. */
+static void metrics_are_for_those_who_may_audit(void **state)
+{
+	(void)state;
+	start_anew();
+	assert_int_equal(ask(ASK("admin", "GET", "/metrics")), 200);
+	assert_true(answer_holds("tacit_secrets "));
+	assert_false(answer_holds("web"));
+	assert_int_equal(ask(ASK("operator", "GET", "/metrics")), 200);
+	assert_int_equal(ask(ASK("auditor", "GET", "/metrics")), 200);
+	assert_int_equal(ask(ASK("reader", "GET", "/metrics")), 403);
+	assert_non_null(strstr(log_tail(1), "\"event\":\"metrics.read\""));
+	assert_int_equal(ask(ASK("", "GET", "/metrics")), 401);
+}
+
+/* The server reads in one transaction until its next commit, so each change comes behind one. */
+static void mark_flip(struct raw_row *row)
+{
+	put("/v1/secrets/web%2Fa", "x");
+	row->value[row->value_len - 1] ^= 1;
+	raw_row_put(fixture_path(&fixture, STORE_FILE), row);
+}
+
+static void health_tells_a_broken_store(void **state)
+{
+	struct raw_rows rows;
+	struct raw_row *mark;
+
+	(void)state;
+	start_anew();
+	raw_rows_read(fixture_path(&fixture, STORE_FILE), &rows);
+	mark = raw_rows_find(&rows, RECORD_AUDIT_MARK);
+	assert_int_equal(ask(ASK("", "GET", "/v1/health")), 200);
+	assert_true(answer_holds("{\"status\":\"ok\""));
+	mark_flip(mark);
+	assert_int_equal(ask(ASK("", "GET", "/v1/health")), 503);
+	assert_true(answer_holds("{\"status\":\"store_broken\""));
+	mark_flip(mark);
+	assert_int_equal(ask(ASK("", "GET", "/v1/health")), 200);
+	raw_rows_free(&rows);
+}
+
 /* No value leaves and nothing is written unless its line is in the log. */
 static void without_the_audit_log_nothing_is_answered(void **state)
 {
@@ -1201,10 +1243,12 @@ static void without_the_audit_log_nothing_is_answered(void **state)
 		assert_int_equal(ask_row(row, "", row_name(row)), 503);
 	}
 	assert_int_equal(vault_revision(server->vault), revision);
-	/* What needs no line goes on. */
+	/* What needs no line goes on, and those who ask how it is are told. */
 	assert_int_equal(ask(ASK("admin", "GET", "/v1/audit/verify")), 200);
 	assert_true(answer_holds("\"whole\":false"));
-	assert_int_equal(ask(ASK("", "GET", "/v1/health")), 200);
+	assert_int_equal(ask(ASK("", "GET", "/v1/health")), 503);
+	assert_true(answer_holds("{\"status\":\"audit_unavailable\""));
+	assert_true(answer.retry_after_s > 0);
 	assert_int_equal(ask(ASK("", "GET", "/v1/ca")), 200);
 }
 
@@ -1326,6 +1370,8 @@ int main(void)
 	    TEST(revoking_counts_at_the_next_request),
 	    TEST(each_answer_has_its_line),
 	    TEST(a_large_bundle_names_every_secret_in_the_log),
+	    TEST(metrics_are_for_those_who_may_audit),
+	    TEST(health_tells_a_broken_store),
 	    TEST(without_the_audit_log_nothing_is_answered),
 	    TEST(a_full_disk_under_the_log_is_got_over),
 	    TEST(a_full_disk_under_the_store_is_got_over),
