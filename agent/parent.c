@@ -10,11 +10,14 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "launch.h"
 #include "signals.h"
 #include "tacit/fd.h"
+
+#define SHRINK_AFTER_MS 50
 
 static _Noreturn void command_run(
     char *const command[], char *const environment[], const struct parent *parent)
@@ -128,8 +131,29 @@ void parent_pass_on(const struct parent *parent, int signal_number, int signal_c
 		(void)kill(parent->command, signal_number);
 }
 
+/*
+ * The next signal. Memory is given back only when it has been quiet for a while: the command is to
+ * start first, and one that ends at once should not have to wait for pages that come back.
+ */
+static int signal_wait(const sigset_t *signals, bool *is_shrunk, siginfo_t *ret_info)
+{
+	const struct timespec a_while = {.tv_nsec = SHRINK_AFTER_MS * 1000000L};
+	int signal_number;
+
+	if (*is_shrunk)
+		return sigwaitinfo(signals, ret_info);
+
+	signal_number = sigtimedwait(signals, ret_info, &a_while);
+	if (signal_number < 0 && errno == EAGAIN) {
+		parent_shrink();
+		*is_shrunk = true;
+	}
+	return signal_number;
+}
+
 int parent_serve(const struct parent *parent)
 {
+	bool is_shrunk = false;
 	sigset_t all;
 
 	(void)sigfillset(&all);
@@ -141,7 +165,7 @@ int parent_serve(const struct parent *parent)
 		while (parent_reap(parent, &child))
 			if (child.si_pid == parent->command)
 				return parent_exit_code(&child);
-		signal_number = sigwaitinfo(&all, &info);
+		signal_number = signal_wait(&all, &is_shrunk, &info);
 		if (signal_number > 0)
 			parent_pass_on(parent, signal_number, info.si_code);
 	}

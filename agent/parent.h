@@ -34,7 +34,10 @@ int parent_prepare(struct parent *ret_parent, struct fault *fault);
 int parent_start(
     struct parent *parent, char *const command[], char *const environment[], struct fault *fault);
 
-/* Serves until the command ends; its exit code, or 128+N when signal N ended it. */
+/*
+ * Serves until the command ends; its exit code, or 128+N when signal N ended it. Gives back memory
+ * as parent_shrink() does, soon after the start.
+ */
 int parent_serve(const struct parent *parent);
 
 /*

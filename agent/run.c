@@ -93,7 +93,6 @@ static int run_parent(struct session *session, struct delivery *delivery)
 	delivery_forget(delivery);
 	source_cleanup(&session->source);
 	parent_wipe_environment(environ);
-	parent_shrink();
 
 	exit_code = parent_serve(&parent);
 	delivery_undo(delivery);

@@ -5,7 +5,7 @@
 #
 #   tests/bench/run.sh [--build DIR] [--rounds N] [--only PART]... [--quick]
 #
-# Parts: agent, env-file, handshakes, keepalive. Exits 0 if every goal is reached, 1 if one is
+# Parts: agent, env-file, parent, rotation, handshakes, keepalive. Exits 0 if every goal is reached, 1 if one is
 # missed, 2 if something could not be measured. Takes about two minutes; loopback only.
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=../lib/common.sh
@@ -19,6 +19,7 @@ here=$root/tests/bench
 build=$root/build
 rounds=40
 spawns=150
+rotations=60
 handshakes=100
 requests=3000
 parts=()
@@ -32,11 +33,11 @@ parse_options() {
 		--build) mkdir -p "$2" && build=$(cd "$2" && pwd) && shift 2 ;;
 		--rounds) rounds=$2 && shift 2 ;;
 		--only) parts+=("$2") && shift 2 ;;
-		--quick) rounds=8 spawns=30 && shift ;;
+		--quick) rounds=8 spawns=30 rotations=20 && shift ;;
 		*) die "unknown option $1; the head of this script lists them" ;;
 		esac
 	done
-	((${#parts[@]} > 0)) || parts=(agent env-file handshakes keepalive)
+	((${#parts[@]} > 0)) || parts=(agent env-file parent rotation handshakes keepalive)
 }
 
 # --- the servers, all on one core ----------------------------------------------------------------
@@ -214,14 +215,67 @@ part_agent() {
 	limit_row "agent, size of the file, MiB" "$(stat -c %s "$agent")" $((6 << 20)) $((1 << 20))
 }
 
-part_env_file() {
-	local out=$work/env_file.spawn i
+env_file_make() {
+	local i
 	for ((i = 1; i <= secrets; i++)); do
 		printf 'SECRET_%d=%s\n' "$i" "$(random_text $secret_bytes)"
 	done >"$work/app.env"
+}
+
+part_env_file() {
+	local out=$work/env_file.spawn
+	env_file_make
 	spawn agent "$agent" run --env-file "$work/app.env" --dir "$files" --exec -- true \
 		::: tini tini -- true >"$out" 2>"$work/env_file.log"
 	spawn_rows "$out" agent tini "agent --env-file, to the end of true" 1.5 "tini -- true"
+}
+
+over_row() { # WHAT KEY OURS PEER: what the first takes more than the second, at most 1 ms
+	goal_row "$1, ms" "$(value_of "$2_us" "$3" | rounded 2 1000)" \
+		"$(value_of "$2_us" "$4" | rounded 2 1000)" \
+		"$(value_of "$2_over_us" "$3" | awk '{ print $1 / 1000 }')" at-most 1 \
+		"run --exec; the ratio column is the difference in ms"
+}
+
+# Staying as parent, and the files removed at the end, beside becoming the command.
+part_parent() {
+	local out=$work/parent.spawn ours peer how=(run --env-file "$work/app.env" --dir)
+	env_file_make
+	spawn init "$agent" "${how[@]}" "$files/init" --init -- "$tools/nothing" \
+		::: exec "$agent" "${how[@]}" "$files/exec" --exec -- "$tools/nothing" \
+		>"$out" 2>"$work/parent.log"
+	ours=$(line_of init "$out") peer=$(line_of exec "$out")
+	over_row "agent --init, to the end of the command" wall "$ours" "$peer"
+	over_row "  user and system time" cpu "$ours" "$peer"
+}
+
+holds() { [[ -e $1 && $(<"$1") == "$2" ]]; }
+
+# From the start of `tacit put` until the file of an agent that waits has the value.
+part_rotation() {
+	local i began changed file=$files/watched/secret_1
+	start_watching
+	for ((i = 1; i <= rotations; i++)); do
+		((i % 10 != 1)) || settle
+		began=$(date +%s%N)
+		printf 'value %d' "$i" | TACIT_IDENTITY=$work/store/admin.pem \
+			taskset -c $client_cpu "$operator" put web/secret_1 >/dev/null
+		wait_until 5 holds "$file" "value $i" || die "rotation $i does not arrive"
+		changed=$(stat -c %.9Z "$file")
+		printf '%d\n' $(((${changed/./} - began) / 1000))
+	done >"$work/rotation.us"
+	stop_process "$watching_pid"
+	limit_row "rotation, tacit put to the file, median, ms" "$(median <"$work/rotation.us")" \
+		50000 1000
+}
+
+start_watching() {
+	taskset -c $client_cpu "$agent" run --watch --identity "$work/web.pem" --dir "$files/watched" \
+		-- sleep 1000 2>"$work/rotation.log" &
+	watching_pid=$!
+	at_exit stop_process "$watching_pid"
+	wait_until 5 test -e "$files/watched/secret_1" || die "no agent: $(<"$work/rotation.log")"
+	sleep 0.3 # until it waits at the server
 }
 
 main() {
@@ -244,6 +298,8 @@ main() {
 		tacit peer ratio goal "" peer
 	! wants agent || part_agent
 	! wants env-file || part_env_file
+	! wants parent || part_parent
+	! wants rotation || part_rotation
 	! wants handshakes || part_handshakes
 	! wants keepalive || part_keepalive
 	footer nginx libssl3 libmicrohttpd12 libgnutls30

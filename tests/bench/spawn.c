@@ -5,8 +5,8 @@
  *   spawn ROUNDS LABEL COMMAND [ARG]... [::: LABEL COMMAND [ARG]...]...
  *
  * Prints for each one line of KEY=VALUE pairs: the medians of wall and CPU time, the largest peak
- * RSS, and both times relative to the last command as the median of the rounds' own ratios. Exits 1
- * if any command did not end with 0.
+ * RSS, and both times relative to the last command, and what they are over it, as the medians of
+ * the rounds' own ratios and differences. Exits 1 if any command did not end with 0.
  */
 #include <spawn.h>
 #include <stdint.h>
@@ -94,13 +94,24 @@ static double median_ratio(const double *values, const double *base, long count)
 	return median(ratios, count);
 }
 
+static double median_over(const double *values, const double *base, long count)
+{
+	static double differences[ROUNDS_MAX];
+
+	for (long i = 0; i < count; i++)
+		differences[i] = values[i] - base[i];
+	return median(differences, count);
+}
+
 static void report(const struct command *command, const struct command *base, long rounds)
 {
 	printf("label=%s wall_us=%.0f cpu_us=%.0f peak_rss_kib=%ld wall_ratio=%.3f cpu_ratio=%.3f "
-	       "failures=%ld\n",
+	       "wall_over_us=%.0f cpu_over_us=%.0f failures=%ld\n",
 	    command->label, median(command->wall_us, rounds), median(command->cpu_us, rounds),
 	    command->peak_rss_kib, median_ratio(command->wall_us, base->wall_us, rounds),
-	    median_ratio(command->cpu_us, base->cpu_us, rounds), command->failures);
+	    median_ratio(command->cpu_us, base->cpu_us, rounds),
+	    median_over(command->wall_us, base->wall_us, rounds),
+	    median_over(command->cpu_us, base->cpu_us, rounds), command->failures);
 }
 
 /* Cuts the arguments at each `:::`. Returns how many commands there are. */
