@@ -26,6 +26,8 @@ top=$(cd "$here/../.." && pwd)
 . "$here/cases.sh"
 # shellcheck source=image_cases.sh
 . "$here/image_cases.sh"
+# shellcheck source=token_cases.sh
+. "$here/token_cases.sh"
 # shellcheck source=doctor_cases.sh
 . "$here/doctor_cases.sh"
 # shellcheck source=example_cases.sh
@@ -110,6 +112,14 @@ run_image() {
 	case_of "the server's image serves from a volume" image_serves_from_a_volume
 }
 
+run_tokens() {
+	case_of 'TACIT_TOKEN alone: enrols, delivers, shows the token nowhere' joins_by_variable
+	case_of 'TACIT_TOKEN that was used up: 125' refuses_a_used_token
+	case_of '--token-file from a mount, for two starts' joins_by_file
+	case_of 'TACIT_TOKEN that is none: 125' refuses_what_is_no_token
+	case_of '--watch with a token outlives its certificates' outlives_its_certificates
+}
+
 run_doctor() {
 	local option
 	case_of 'doctor --strict passes under the hardened run' doctor_passes
@@ -181,6 +191,7 @@ if engine_ensure && ensure_packages "${packages_container[@]}"; then
 		run_refusals
 		run_others
 		run_image
+		run_tokens
 		run_doctor
 		run_examples
 		at_exit compose_clean

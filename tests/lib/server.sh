@@ -38,7 +38,8 @@ server_port() { docker port "$(container server)" 8443/tcp | sed -n '1s/.*://p';
 server_start() {
 	docker run -d --label "$engine_label" --name "$(container server)" "${hardened[@]}" \
 		--network "$(network)" --network-alias "$server_host" --publish 127.0.0.1::8443 \
-		--mount "type=bind,src=$work/store,dst=/var/lib/tacit" "$(image server)" >/dev/null
+		--mount "type=bind,src=$work/store,dst=/var/lib/tacit" "$(image server)" \
+		serve --dir /var/lib/tacit --listen 0.0.0.0:8443 --enroll-listen 0.0.0.0:8444 >/dev/null
 	wait_until 20 server_listens || fail "$(docker logs "$(container server)" 2>&1)"
 }
 
