@@ -200,7 +200,7 @@ int cache_load(const struct cache *cache, const struct identity *identity,
 	cleanup_bundle struct bundle bundle = {0};
 	cleanup_free char *bytes = NULL;
 	const char *why = NULL;
-	size_t len;
+	size_t len = 0;
 	int r = file_load(cache->path, &bytes, &len);
 
 	if (r < 0)

@@ -99,7 +99,7 @@ void cache_print_age(int64_t age_s, char ret_text[static 32])
 
 	if (minutes < 60)
 		(void)snprintf(ret_text, 32, "%lld min", minutes);
-	else if (minutes < 48 * 60)
+	else if (minutes < 48LL * 60)
 		(void)snprintf(ret_text, 32, "%lld h %lld min", minutes / 60, minutes % 60);
 	else
 		(void)snprintf(ret_text, 32, "%lld days", minutes / 60 / 24);

@@ -137,7 +137,7 @@ static bool is_in_run(const char *path)
 	return strncmp(path, RUN "/", len) == 0 && !strchr(path + len, '/');
 }
 
-/* A working directory below what was covered is found again by its name. */
+/* A working directory that was covered itself is found again by its name. */
 static void cwd_keep(const char *cwd)
 {
 	if (cwd)

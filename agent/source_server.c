@@ -95,7 +95,7 @@ static int cache_follow(struct source_server *source, struct fault *fault)
 /* A connection is made as somebody, so another identity takes another client. */
 static int client_make(struct source_server *source, struct fault *fault)
 {
-	struct http_client *client;
+	struct http_client *client = NULL;
 	int r = cache_follow(source, fault);
 
 	if (r == 0)

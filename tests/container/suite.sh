@@ -30,6 +30,8 @@ top=$(cd "$here/../.." && pwd)
 . "$here/token_cases.sh"
 # shellcheck source=doctor_cases.sh
 . "$here/doctor_cases.sh"
+# shellcheck source=offline_cases.sh
+. "$here/offline_cases.sh"
 # shellcheck source=example_cases.sh
 . "$here/example_cases.sh"
 # shellcheck source=compose_cases.sh
@@ -100,6 +102,10 @@ run_refusals() {
 run_others() {
 	case_of "variables that hold a value are scrubbed" scrubs
 	case_of '--from-env needs no server' from_environment
+	case_of '--template: a file with a value inside, on tmpfs' template_delivers
+	case_of '--cache: a restart while the server is away' cache_delivers
+	case_of '--cache: where nothing can be stored, a warning' cache_may_fail
+	case_of '--private: the engine forbids it, and that is told' private_is_refused
 	case_of "the app's status is the container's" ends_with_status_of_app
 	case_of 'server killed: comes back whole, no value in log or store' server_survives_kill
 }

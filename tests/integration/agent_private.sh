@@ -89,34 +89,41 @@ test_the_rest_of_run_is_still_there() {
 	ln -s dir/sub/file /run/link
 	mount -t tmpfs tmpfs /run/mount
 	echo below >/run/mount/file
+	mkdir -p /run/dir/deep
+	mount -t tmpfs tmpfs /run/dir/deep
+	echo deep >/run/dir/deep/file
 	install -d -o 1001 -m 0700 /run/user-1001
 	"$probe" listen /run/socket >listen.out &
 	at_exit kill $!
 	wait_until 5 grep -q ready listen.out
-	expect 0 private -- sh -c 'cat /run/dir/sub/file /run/plain /run/link /run/mount/file; readlink /run/link; echo new >/run/user-1001/file; "$0" connect /run/socket; ls /run | tr "\n" " "' "$probe"
+	expect 0 private -- sh -c 'cat /run/dir/sub/file /run/plain /run/link /run/mount/file /run/dir/deep/file; readlink /run/link; echo new >/run/user-1001/file; "$0" connect /run/socket; ls /run | tr "\n" " "' "$probe"
 	out_is "in-a-file
 plain
 in-a-file
 below
+deep
 dir/sub/file
 connected
 dir link mount plain secrets socket user-1001 "
 	[[ $(</run/user-1001/file) == new ]] || failed 'what is written to /run/user-1001 does not get out'
-	umount /run/mount
-	rm -rf /run/*
+	umount /run/mount /run/dir/deep
+	rm -r /run/dir /run/mount /run/plain /run/link /run/socket /run/user-1001
 }
 
 test_the_working_directory_stays() {
 	install -d -o 1001 /run/mine
 	echo hello >/run/mine/file
 	(cd "$work" && private -- sh -c 'pwd; cat app.env >/dev/null') >out
-	(cd /run/mine && private -- sh -c 'pwd; /bin/pwd; cat file ../mine/file') >>out
+	(cd /run/mine && private -- sh -c 'pwd; /bin/pwd; cat file ../mine/file ../secrets/KEY') >>out
+	(cd /run && private -- sh -c 'pwd; cat secrets/KEY') >>out
 	rm -r /run/mine
 	out_is "$work
 /run/mine
 /run/mine
 hello
-hello"
+hello
+hunter2-value/run
+hunter2-value"
 }
 
 test_a_directory_that_exists_is_hidden() {

@@ -56,7 +56,7 @@ server_comes() {
 	printf '%s\n' $! >server.pid
 	wait_until 10 server_answers || failed "no server: $(<server.err)"
 }
-server_end() { kill -TERM "$(<server.pid)"; }
+server_end() { kill -TERM "$(<server.pid)" 2>/dev/null || true; }
 
 # put NAME VALUE
 put() { printf %s "$2" | "$tacit" put "$1" >/dev/null; }
