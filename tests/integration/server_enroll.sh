@@ -200,7 +200,7 @@ racer() {
 		until [[ -e go ]]; do sleep 0.01; done
 		cat "race.$1.request"
 		sleep 0.7
-	} | timeout 20 openssl s_client -quiet -connect "${enroll_url#https://}" -CAfile ca.pem \
+	} | timeout 20 openssl s_client -quiet -no_ign_eof -connect "${enroll_url#https://}" -CAfile ca.pem \
 		>"race.$1" 2>"race.$1.err" || true
 }
 
@@ -336,7 +336,7 @@ test_no_token_is_written_anywhere() {
 	# The digits that hold nothing but the secret.
 	printf '%s' "${token:51:20}" >needle
 	for file in store/* server.log server.err; do
-		! grep -aqFf needle "$file" || failed "in $file"
+		[[ ! -f $file ]] || ! grep -aqFf needle "$file" || failed "in $file"
 	done
 	[[ -z ${SANITIZED:-} && $(id -u) == 0 ]] || return 0
 	# The pages of a connection that has ended are given back when its thread gets round to it.
