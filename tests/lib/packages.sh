@@ -11,7 +11,7 @@
 	)
 	packages_test=(
 		libcmocka-dev openssl curl jq procps file util-linux
-		man-db mandoc python3-yaml python3-jsonschema
+		man-db mandoc zsh python3-yaml python3-jsonschema
 	)
 	packages_valgrind=(valgrind libc6-dbg)
 	packages_format=(clang-format)

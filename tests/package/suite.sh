@@ -50,6 +50,17 @@ has_page() {
 	zcmp "$root/usr/share/man/man1/$1.1.gz" "$top/docs/$1.1" || fail 'is another one, or none'
 }
 
+# bash looks for a file that is named as the program; zsh reads the first line.
+has_completions() {
+	local program zsh=$root/usr/share/zsh/vendor-completions/_tacit
+	for program in "${programs[@]}"; do
+		cmp "$root/usr/share/bash-completion/completions/$program" \
+			"$top/packaging/completions/tacit.bash" || fail "$program has none in bash"
+		head -n 1 "$zsh" | grep -qE "^#compdef .*\<$program( |\$)" || fail "$program has none in zsh"
+	done
+	cmp "$zsh" "$top/packaging/completions/_tacit" || fail 'zsh has another one'
+}
+
 # The user is there before the directory that is to be its own.
 makes_user_and_directory() {
 	local user directory
@@ -100,6 +111,7 @@ run_package_cases() {
 		case_of "$program has its manual page" has_page "$program"
 	done
 	case_of 'the agent needs nothing else' agent_needs_nothing
+	case_of 'all have completions' has_completions
 	case_of 'the user is made, and then its directory' makes_user_and_directory
 	case_of 'the units are there' has_units
 	case_of 'nothing is started by installing' starts_nothing
