@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backoff.h"
 #include "cache.h"
@@ -26,6 +28,7 @@ struct source_server {
 	char etag[PROTO_ETAG_MAX_BYTES]; /* of what was fetched last; "" if nothing */
 	struct cache *cache;             /* NULL unless asked for */
 	char path[PROTO_PATH_MAX_BYTES];
+	char instance[PROTO_INSTANCE_MAX_BYTES];
 };
 
 /*
@@ -174,6 +177,7 @@ static struct http_request request_for(const struct source_server *source)
 	    .method = "GET",
 	    .path = source->path,
 	    .accept = source->cache ? SEALED_BUNDLE_TYPE ", " PROTO_TYPE_JSON : PROTO_TYPE_JSON,
+	    .instance = source->instance,
 	};
 }
 
@@ -382,6 +386,18 @@ static int cache_begin(
 	return 0;
 }
 
+/*
+ * The host's name, which in a container is the container's, and our process: the same one after a
+ * restart, and another one in each container.
+ */
+static void instance_name(struct source_server *source, const struct agent_options *options)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	proto_instance_print(host, (long)getpid(), options->watch, source->instance);
+}
+
 int source_server_open(
     const struct agent_options *options, struct source **ret_source, struct fault *fault)
 {
@@ -394,6 +410,7 @@ int source_server_open(
 	source->source.ops = &server_ops;
 	source->servers = options->server;
 	(void)snprintf(source->path, sizeof(source->path), BUNDLE_PATH);
+	instance_name(source, options);
 	r = cache_begin(source, options, fault);
 	if (r == 0)
 		r = credential_open(options, &source->credential, fault);

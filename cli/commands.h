@@ -33,6 +33,8 @@ COMMAND(grant);
 COMMAND(ungrant);
 COMMAND(grants);
 
+/* status.c */
+COMMAND(status);
 /* audit.c */
 COMMAND(audit);
 

@@ -29,6 +29,8 @@ static const struct command commands[] = {
     {"token ls", "", "list the join tokens", token_ls_options, token_ls_run},
     {"token revoke", "ID", "refuse a join token from now on", token_revoke_options,
         token_revoke_run},
+    {"status", "", "show which instance holds which version, and who is behind", status_options,
+        status_run},
     {"audit", "", "show who did what, or verify the log of it", audit_options, audit_run},
     {NULL, NULL, NULL, NULL, NULL},
 };

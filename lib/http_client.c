@@ -369,6 +369,7 @@ static int request_print(
 	print_field(printer, "If-Match", request->if_match);
 	print_field(printer, "If-None-Match", request->if_none_match);
 	print_field(printer, "Prefer", request->prefer);
+	print_field(printer, "Tacit-Instance", request->instance);
 	if (has_body)
 		print(printer, "Content-Length: %zu\r\n", request->body_len);
 	print(printer, "\r\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tacit/proto.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -130,6 +131,39 @@ static const char *title_of(int status)
 			return titles[i].title;
 
 	return "Error";
+}
+
+int proto_instance_parse(
+    const char *text, char ret_name[static CLIENT_NAME_MAX_BYTES + 1], bool *ret_watches)
+{
+	size_t len = strcspn(text, ";");
+	char name[CLIENT_NAME_MAX_BYTES + 1];
+
+	if (len > CLIENT_NAME_MAX_BYTES || (text[len] && strcmp(text + len, "; watch") != 0))
+		return -TACIT_E_MALFORMED;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (!name_is_client(name))
+		return -TACIT_E_MALFORMED;
+
+	memcpy(ret_name, name, len + 1);
+	*ret_watches = text[len] != '\0';
+	return 0;
+}
+
+void proto_instance_print(
+    const char *host, long number, bool watches, char ret_text[static PROTO_INSTANCE_MAX_BYTES])
+{
+	char name[41];
+
+	(void)snprintf(name, sizeof(name), "%s", host[0] ? host : "-");
+	for (char *at = name; *at; at++)
+		if (!isalnum((unsigned char)*at) && *at != '.' && *at != '_')
+			*at = '-';
+	if (name[0] == '-' || name[0] == '.')
+		name[0] = '_';
+	(void)snprintf(
+	    ret_text, PROTO_INSTANCE_MAX_BYTES, "%s.%ld%s", name, number, watches ? "; watch" : "");
 }
 
 int proto_problem_print(

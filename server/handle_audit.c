@@ -6,7 +6,6 @@
 #include "audit_read.h"
 #include "audit_verify.h"
 #include "handlers.h"
-#include "tacit/deadline.h"
 
 #define PAGE_LINES_MAX   1000
 #define PAGE_BYTES_MAX   ((uint64_t)4 * 1024 * 1024)
@@ -78,30 +77,6 @@ static void reading_describe(const struct request *request, char ret_text[static
 			    len ? " " : "", filters[i].name, filters[i].value);
 }
 
-/*
- * That somebody reads the log is recorded once in AUDIT_READING_MS for each caller and each
- * question. More would be lines that tell of reading lines, and somebody who follows the log would
- * never get to its end.
- */
-static int reading_audit(struct exchange *exchange)
-{
-	const struct request *request = exchange->request;
-	struct limiter *readings = exchange->server->readings;
-	char subject[READING_BYTES], key[READING_BYTES + 128];
-	int r;
-
-	reading_describe(request, subject);
-	(void)snprintf(
-	    key, sizeof(key), "%s %s %s", exchange->event, exchange->client->name, subject);
-	if (!limiter_take(readings, key, deadline_in_ms(0)))
-		return 0;
-
-	r = exchange_audit_subject(exchange, 200, subject[0] ? subject : NULL);
-	if (r < 0)
-		limiter_forget(readings, key);
-	return r;
-}
-
 static int page_answer(
     struct exchange *exchange, const struct audit_page *page, const struct audit_mark *position)
 {
@@ -144,12 +119,14 @@ static int read_unlocked(struct exchange *exchange)
 /* Waits when the caller has every line; for one that he has not asked for, he asks once more. */
 int handle_audit(struct exchange *exchange)
 {
+	char subject[READING_BYTES];
 	struct audit_mark position;
 	struct reading reading;
 	int r = reading_parse(exchange, &reading);
 
+	reading_describe(exchange->request, subject);
 	if (r == 0)
-		r = reading_audit(exchange);
+		r = exchange_audit_reading(exchange, subject);
 	if (r < 0)
 		return r;
 

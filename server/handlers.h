@@ -8,8 +8,8 @@
 /*
  * The handlers behind the table in route.c, one group to a file: handle_secrets.c,
  * handle_clients.c, handle_tokens.c, handle_enroll.c, handle_bundle.c, handle_audit.c,
- * handle_health.c. By the time a handler runs the caller has been identified and, for the name in
- * the path, allowed.
+ * handle_status.c, handle_health.c. By the time a handler runs the caller has been identified and,
+ * for the name in the path, allowed.
  */
 struct exchange;
 
@@ -38,6 +38,7 @@ exchange_handler handle_client_revoke;
 exchange_handler handle_token_list, handle_token_create, handle_token_revoke;
 exchange_handler handle_enroll, handle_renew;
 exchange_handler handle_audit, handle_audit_verify;
+exchange_handler handle_status;
 exchange_handler handle_grants_get, handle_grants_put, handle_grants_delete;
 
 /* The name of a route by its number in the table; see metrics.h. */
@@ -64,11 +65,20 @@ int exchange_audit_name(struct exchange *exchange, int status, const char *name,
 int exchange_audit_subject(struct exchange *exchange, int status, const char *subject);
 
 /*
- * Lets the request wait: until a change that concerns `client`, or, for one of these, which are no
- * names, until there are new lines in the audit log. Whoever calls must have looked under the
- * routes' lock, so that no news can slip in between the look and the wait.
+ * The same for who looks at the audit log or the status: once in AUDIT_READING_MS for each caller
+ * and each question, which `subject` is ("" for none). More would be lines that tell of reading
+ * lines, and somebody who follows the log would never get to its end.
  */
-#define WAITER_AUDIT "?audit"
+int exchange_audit_reading(struct exchange *exchange, const char *subject);
+
+/*
+ * Lets the request wait: until a change that concerns `client`, or, for one of these, which are no
+ * names, until there are new lines in the audit log or something in the status has changed. Whoever
+ * calls must have looked under the routes' lock, so that no news can slip in between the look and
+ * the wait.
+ */
+#define WAITER_AUDIT  "?audit"
+#define WAITER_STATUS "?status"
 void exchange_wait(struct exchange *exchange, const char *client);
 
 /* A decimal number without sign. -TACIT_E_MALFORMED. */

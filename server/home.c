@@ -97,6 +97,7 @@ static int server_assemble(struct server *server, struct vault *vault, struct fa
 
 	(void)pthread_mutex_init(&server->mutex, NULL);
 	watch_init(&server->watch);
+	server->instances = instances_new(time(NULL));
 	server->vault = vault;
 	r = server->authority ? 0 : authority_load(vault, &server->authority, fault);
 	if (r == 0)
@@ -105,7 +106,7 @@ static int server_assemble(struct server *server, struct vault *vault, struct fa
 		r = clients_load(vault, &server->clients, fault);
 	if (r == 0)
 		r = tokens_load(vault, &server->tokens, fault);
-	if (r == 0 && server_limit(server) < 0)
+	if (r == 0 && (server_limit(server) < 0 || !server->instances))
 		r = fault_set(fault, -ENOMEM, "limits");
 	return r;
 }
@@ -113,6 +114,7 @@ static int server_assemble(struct server *server, struct vault *vault, struct fa
 static void server_disassemble(struct server *server)
 {
 	audit_close(server->audit);
+	instances_free(server->instances);
 	limiter_free(server->renewals);
 	limiter_free(server->readings);
 	limiter_free(server->all_refusals);

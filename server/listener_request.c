@@ -72,6 +72,7 @@ static const struct {
     {MHD_HEADER_KIND, "If-Match", offsetof(struct request, if_match)},
     {MHD_HEADER_KIND, "If-None-Match", offsetof(struct request, if_none_match)},
     {MHD_HEADER_KIND, "Prefer", offsetof(struct request, prefer)},
+    {MHD_HEADER_KIND, "Tacit-Instance", offsetof(struct request, instance)},
     {MHD_GET_ARGUMENT_KIND, "prefix", offsetof(struct request, prefix)},
     {MHD_GET_ARGUMENT_KIND, "after", offsetof(struct request, after)},
     {MHD_GET_ARGUMENT_KIND, "limit", offsetof(struct request, limit)},

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "handlers.h"
+#include "tacit/deadline.h"
 
 /* What a caller needs to get past the door of a route. */
 enum access {
@@ -95,6 +96,7 @@ static const struct route routes[] = {
     {"GET", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.list", handle_token_list, 0},
     {"POST", "/v1/tokens", "", NAME_NONE, ACCESS_MANAGE, "token.create", handle_token_create,
         JSON_BODY},
+    {"GET", "/v1/status", "", NAME_NONE, ACCESS_AUDIT, "status.read", handle_status, 0},
     {"GET", "/v1/audit", "", NAME_NONE, ACCESS_AUDIT, "audit.read", handle_audit, 0},
     {"GET", "/v1/audit/verify", "", NAME_NONE, ACCESS_AUDIT, "audit.verify", handle_audit_verify,
         0},
@@ -263,6 +265,23 @@ int exchange_audit_subject(struct exchange *exchange, int status, const char *su
 	return exchange_audit(exchange, status, subject, NULL, 0);
 }
 
+int exchange_audit_reading(struct exchange *exchange, const char *subject)
+{
+	struct limiter *readings = exchange->server->readings;
+	char key[640];
+	int r;
+
+	(void)snprintf(
+	    key, sizeof(key), "%s %s %s", exchange->event, exchange->client->name, subject);
+	if (!limiter_take(readings, key, deadline_in_ms(0)))
+		return 0;
+
+	r = exchange_audit_subject(exchange, 200, subject[0] ? subject : NULL);
+	if (r < 0)
+		limiter_forget(readings, key);
+	return r;
+}
+
 /* Refusals and failures are recorded too, with the name that was asked for. */
 static int exchange_audit_failure(struct exchange *exchange, const struct route *route, int err)
 {
@@ -298,10 +317,17 @@ static void exchange_announce(struct exchange *exchange)
 		watch_notify(&exchange->server->watch, change_concerns, exchange);
 }
 
-static bool follows_audit(void *context, const char *client)
+static bool is_waiter(void *wanted, const char *client)
 {
-	(void)context;
-	return !strcmp(client, WAITER_AUDIT);
+	return !strcmp(client, wanted);
+}
+
+/* Wakes those who wait for that, if there is news since they were told last. */
+static void tell(struct server *server, const char *waiter, uint64_t now, uint64_t *told)
+{
+	if (now != *told)
+		watch_notify(&server->watch, is_waiter, (void *)(uintptr_t)waiter);
+	*told = now;
 }
 
 void route_tick(struct server *server)
@@ -311,9 +337,8 @@ void route_tick(struct server *server)
 	audit_tick(server->audit);
 	(void)pthread_mutex_lock(&server->mutex);
 	audit_position(server->audit, &position);
-	if (position.sequence != server->lines_told)
-		watch_notify(&server->watch, follows_audit, NULL);
-	server->lines_told = position.sequence;
+	tell(server, WAITER_AUDIT, position.sequence, &server->lines_told);
+	tell(server, WAITER_STATUS, instances_changes(server->instances), &server->changes_told);
 	(void)pthread_mutex_unlock(&server->mutex);
 }
 

@@ -11,6 +11,7 @@
 #include "authority.h"
 #include "clients.h"
 #include "counters.h"
+#include "instances.h"
 #include "limiter.h"
 #include "metrics.h"
 #include "secrets.h"
@@ -47,6 +48,8 @@ struct server {
 	struct limiter *renewals;     /* by client */
 	struct limiter *readings;     /* of the audit log, by who asks and for what */
 	uint64_t lines_told;          /* up to where those who follow the log were woken */
+	struct instances *instances;  /* who has fetched what */
+	uint64_t changes_told;        /* of the instances, as above */
 };
 
 /* Which listener a request came in by. */
@@ -88,6 +91,7 @@ struct request {
 	const char *by_client; /* parameter `client` */
 	const char *of_secret; /* parameter `secret` */
 	const char *cursor;
+	const char *instance; /* header Tacit-Instance */
 
 	const struct secret *body; /* never NULL */
 
@@ -115,7 +119,8 @@ struct response {
  */
 int route_handle(struct server *server, struct request *request, struct response *ret_response);
 
-/* To be called some times a second: upkeep of the audit log, and waking those who follow it. */
+/* To be called some times a second: upkeep of the audit log, and waking those who follow it or the
+ * status. */
 void route_tick(struct server *server);
 
 /* What there is to count and measure, for Prometheus. Takes the lock itself. 0 or -ENOMEM. */

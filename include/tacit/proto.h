@@ -34,6 +34,20 @@ int proto_path(char ret_path[static PROTO_PATH_MAX_BYTES], const char *format, .
  */
 int proto_unescape(char *text);
 
+/*
+ * The header Tacit-Instance: which of several agents with one identity asks, for `tacit status`.
+ * `NAME`, of the grammar of a client's name, or `NAME; watch` for one that will ask again by
+ * itself. -TACIT_E_MALFORMED.
+ */
+#define PROTO_INSTANCE_MAX_BYTES (CLIENT_NAME_MAX_BYTES + sizeof("; watch"))
+
+int proto_instance_parse(
+    const char *text, char ret_name[static CLIENT_NAME_MAX_BYTES + 1], bool *ret_watches);
+
+/* Prints one; what a host's name has that a client's may not becomes `-`. */
+void proto_instance_print(
+    const char *host, long number, bool watches, char ret_text[static PROTO_INSTANCE_MAX_BYTES]);
+
 /* Prints a problem document (RFC 9457) for `err` into a new secret. `detail` may be NULL. */
 int proto_problem_print(
     int err, const char *detail, const char *request_id, struct secret **ret_body);

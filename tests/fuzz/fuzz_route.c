@@ -131,6 +131,7 @@ static void member_fill(struct request *request, char *word)
 	    {"client", offsetof(struct request, by_client)},
 	    {"secret", offsetof(struct request, of_secret)},
 	    {"cursor", offsetof(struct request, cursor)},
+	    {"instance", offsetof(struct request, instance)},
 	};
 	char *value = strchr(word, '=');
 

@@ -13,7 +13,7 @@ cp evil.pem good.pem
 export TACIT_IDENTITY=$work/good.pem
 
 commands=(put get ls rm versions rollback destroy import 'client add' 'client ls' 'client revoke'
-	grant ungrant grants 'token create' 'token ls' 'token revoke' audit)
+	grant ungrant grants 'token create' 'token ls' 'token revoke' status audit)
 
 test_help_names_every_command_and_no_other() {
 	local command
@@ -38,7 +38,7 @@ test_every_command_has_help_with_the_common_options() {
 
 test_every_table_can_be_json() {
 	local command
-	for command in ls versions import 'client ls' grants put get 'token create' 'token ls' audit; do
+	for command in ls versions import 'client ls' grants put get 'token create' 'token ls' status audit; do
 		# shellcheck disable=SC2086 # two words
 		run $command --help
 		out_has '^  --json'

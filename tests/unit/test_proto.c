@@ -269,6 +269,55 @@ static void parse_reads_problems_and_nothing_else(void **state)
 	}
 }
 
+static void an_instance_is_a_name_and_whether_it_watches(void **state)
+{
+	static const struct {
+		const char *text, *name; /* NULL: refused */
+		bool watches;
+	} rows[] = {{"3acd8c589f92.1", "3acd8c589f92.1", false}, {"a; watch", "a", true},
+	    {"a;watch", NULL, false}, {"a; watch ", NULL, false}, {"a; once", NULL, false},
+	    {"a;", NULL, false}, {"; watch", NULL, false}, {"", NULL, false}, {".a", NULL, false},
+	    {"a b", NULL, false}, {"a/b", NULL, false},
+	    {"0123456789012345678901234567890123456789012345678901234567890123",
+	        "0123456789012345678901234567890123456789012345678901234567890123", false},
+	    {"01234567890123456789012345678901234567890123456789012345678901234", NULL, false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char name[CLIENT_NAME_MAX_BYTES + 1] = "before";
+		bool watches = false;
+		int r = proto_instance_parse(rows[i].text, name, &watches);
+
+		assert_int_equal(r, rows[i].name ? 0 : -TACIT_E_MALFORMED);
+		assert_string_equal(name, rows[i].name ? rows[i].name : "before");
+		assert_int_equal(watches, rows[i].watches);
+	}
+}
+
+static void any_host_makes_the_name_of_an_instance(void **state)
+{
+	static const struct {
+		const char *host, *text;
+	} rows[] = {{"3acd8c589f92", "3acd8c589f92.1; watch"}, {"", "_.1; watch"},
+	    {"-x", "_x.1; watch"}, {"..", "_..1; watch"}, {"a b\nc\xff", "a-b-c-.1; watch"},
+	    {"a-very-long-name-of-a-pod-6d4cf56db6-x2x8p-and-more",
+	        "a-very-long-name-of-a-pod-6d4cf56db6-x2x.1; watch"}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[PROTO_INSTANCE_MAX_BYTES], name[CLIENT_NAME_MAX_BYTES + 1];
+		bool watches;
+
+		proto_instance_print(rows[i].host, 1, true, text);
+		assert_string_equal(text, rows[i].text);
+		assert_int_equal(proto_instance_parse(text, name, &watches), 0);
+		assert_true(watches);
+		proto_instance_print(rows[i].host, 4194304, false, text);
+		assert_int_equal(proto_instance_parse(text, name, &watches), 0);
+		assert_false(watches);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +332,8 @@ int main(void)
 	    cmocka_unit_test(a_problem_is_one_compact_object),
 	    cmocka_unit_test(an_errno_is_an_internal_error_to_the_peer),
 	    cmocka_unit_test(parse_reads_problems_and_nothing_else),
+	    cmocka_unit_test(an_instance_is_a_name_and_whether_it_watches),
+	    cmocka_unit_test(any_host_makes_the_name_of_an_instance),
 	};
 
 	return cmocka_run_group_tests_name("proto", tests, NULL, NULL);

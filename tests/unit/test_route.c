@@ -206,6 +206,7 @@ static const struct row other_rows[] = {
     {"GET", "/v1/tokens", NULL, NULL, false, 200, 200, 403, 403, 403, 403},
     {"POST", "/v1/tokens", "{\"client\":\"victim\"}", NULL, true, 201, 201, 403, 403, 403, 403},
     {"DELETE", "/v1/tokens", NULL, NULL, true, 400, 400, 403, 403, 403, 403},
+    {"GET", "/v1/status", NULL, NULL, false, 200, 200, 200, 403, 403, 403},
     {"GET", "/v1/audit", NULL, NULL, false, 200, 200, 200, 403, 403, 403},
     {"GET", "/v1/audit/verify", NULL, NULL, false, 200, 200, 200, 403, 403, 403},
     {"GET", "/v1/clients", NULL, NULL, false, 200, 200, 403, 403, 403, 403},

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "query.h"
+#include "session.h"
+#include "tacit/fd.h"
+
+#define WAIT_S 2 /* states change with time too */
+
+const struct option_row status_options[] = {
+    {"watch", NULL, "show how it changes, until all instances have what they may read"},
+    {"client", "C", "only this client's instances"},
+    {"secret", "S", "only this secret, or what this pattern covers"},
+    {"json", NULL, "print JSON; with --watch one object a line"},
+    COMMON_OPTIONS,
+};
+
+/* ---- asking ---- */
+
+/* What the server knows; it comes in pages. */
+struct view {
+	struct json **pages; /* owned */
+	size_t count;
+	char etag[PROTO_ETAG_MAX_BYTES];
+};
+
+static void view_free(struct view *view)
+{
+	for (size_t i = 0; i < view->count; i++)
+		json_free(view->pages[i]);
+	free(view->pages);
+	*view = (struct view){0};
+}
+
+static int path_fill(
+    struct session *session, const char *after, char ret_path[static PROTO_PATH_MAX_BYTES])
+{
+	static const char *const filters[] = {"client", "secret"};
+	int err = proto_path(ret_path, "/v1/status");
+
+	for (size_t i = 0; err == 0 && i < sizeof(filters) / sizeof(filters[0]); i++) {
+		const char *text = arguments_option(&session->arguments, filters[i]);
+
+		if (text)
+			err = query_add(ret_path, filters[i], text);
+	}
+	if (err == 0 && after)
+		err = query_add(ret_path, "after", after);
+
+	return err < 0 ? fault_set(&session->fault, err, "status") : 0;
+}
+
+/* A page; one that is known by `etag` is waited for. */
+static int page_get(struct session *session, const char *after, const char *etag,
+    char ret_etag[static PROTO_ETAG_MAX_BYTES], struct json **ret_page)
+{
+	cleanup_response struct http_response response = {0};
+	char path[PROTO_PATH_MAX_BYTES], prefer[16];
+	struct http_request request = {.method = "GET", .path = path, .accept = PROTO_TYPE_JSON};
+	int err = path_fill(session, after, path);
+
+	if (err < 0)
+		return err;
+	if (etag && *etag) {
+		(void)snprintf(prefer, sizeof(prefer), "wait=%d", WAIT_S);
+		request.prefer = prefer;
+		request.if_none_match = etag;
+	}
+
+	err = connection_send(&session->connection, &request, "status", &response, &session->fault);
+	if (err < 0)
+		return err;
+	if (json_parse(secret_bytes(response.body), secret_len(response.body), ret_page, NULL) < 0)
+		return connection_bad_answer("status", &session->fault);
+
+	memcpy(ret_etag, response.etag, PROTO_ETAG_MAX_BYTES);
+	return 0;
+}
+
+static int view_add(struct session *session, struct view *view, struct json *page)
+{
+	struct json **pages = reallocarray(view->pages, view->count + 1, sizeof(struct json *));
+
+	if (!pages) {
+		json_free(page);
+		return fault_set(&session->fault, -ENOMEM, "status");
+	}
+
+	view->pages = pages;
+	pages[view->count++] = page;
+	return json_array_at(page, "instances") ? 0
+	                                        : connection_bad_answer("status", &session->fault);
+}
+
+/* Gets all of it anew; where there is nothing new it takes up to WAIT_S. */
+static int view_get(struct session *session, struct view *view)
+{
+	struct view fresh = {0};
+	char unused[PROTO_ETAG_MAX_BYTES];
+	const char *after = NULL;
+	int err;
+
+	do {
+		struct json *page = NULL;
+
+		err = page_get(
+		    session, after, after ? NULL : view->etag, after ? unused : fresh.etag, &page);
+		if (err == 0)
+			err = view_add(session, &fresh, page);
+		after = err == 0 ? json_text_at(page, "next") : NULL;
+	} while (after);
+
+	if (err < 0) {
+		view_free(&fresh);
+		return err;
+	}
+	view_free(view);
+	*view = fresh;
+	return 0;
+}
+
+/* ---- what it means ---- */
+
+static uint32_t version_at(const struct json *secret, const char *key)
+{
+	int64_t version;
+
+	return json_int_at(secret, key, &version) == 0 && version > 0 && version <= UINT32_MAX
+	           ? (uint32_t)version
+	           : 0;
+}
+
+static bool is_current(const struct json *secret)
+{
+	return version_at(secret, "held") == version_at(secret, "current");
+}
+
+/* Whether every secret that was asked for is there as it is now. */
+static bool has_all(const struct json *instance)
+{
+	const struct json *secrets = json_array_at(instance, "secrets");
+
+	for (size_t i = 0; secrets && i < json_count(secrets); i++)
+		if (!is_current(json_item(secrets, i)))
+			return false;
+
+	return true;
+}
+
+static const char *text_at(const struct json *json, const char *key)
+{
+	const char *text = json_text_at(json, key);
+
+	return text ? text : "-";
+}
+
+/* An instance that has every version may still lack a new file name or mode. */
+static const char *row_state(const struct json *instance, const struct json *secret)
+{
+	if (is_current(secret))
+		return has_all(instance) ? text_at(instance, "state") : "current";
+	if (version_at(secret, "current") == 0)
+		return "withdrawn";
+
+	return text_at(instance, "state");
+}
+
+static const struct table_column columns[] = {
+    {"CLIENT", false},
+    {"INSTANCE", false},
+    {"SEEN", true},
+    {"SECRET", false},
+    {"HOLDS", true},
+    {"CURRENT", true},
+    {"STATE", false},
+    {NULL, false},
+};
+
+static void add_age(struct table *table, const struct json *instance)
+{
+	static const struct {
+		int64_t limit_s, unit_s;
+		char letter;
+	} units[] = {{60, 1, 's'}, {3600, 60, 'm'}, {86400, 3600, 'h'}, {INT64_MAX, 86400, 'd'}};
+	int64_t age_s = 0;
+	size_t i = 0;
+
+	(void)json_int_at(instance, "age_s", &age_s);
+	while (age_s >= units[i].limit_s)
+		i++;
+	table_add(table, "%" PRId64 "%c", age_s / units[i].unit_s, units[i].letter);
+}
+
+static void add_version(struct table *table, const struct json *secret, const char *key)
+{
+	uint32_t version = version_at(secret, key);
+
+	if (version > 0)
+		table_add(table, "%" PRIu32, version);
+	else
+		table_add(table, "-");
+}
+
+static void add_instance(struct table *table, const struct json *instance)
+{
+	const struct json *secrets = json_array_at(instance, "secrets");
+
+	for (size_t i = 0; secrets && i < json_count(secrets); i++) {
+		const struct json *secret = json_item(secrets, i);
+
+		table_add_text(table, instance, "client");
+		table_add_text(table, instance, "instance");
+		add_age(table, instance);
+		table_add_text(table, secret, "name");
+		add_version(table, secret, "held");
+		add_version(table, secret, "current");
+		table_add(table, "%s", row_state(instance, secret));
+	}
+}
+
+static const struct listing_shape shape = {"instances", columns, add_instance};
+
+static int view_show(struct session *session, const struct view *view)
+{
+	cleanup_listing struct listing listing = {0};
+	int err = listing_new(&shape, session_wants_json(session), &listing);
+
+	for (size_t i = 0; err == 0 && i < view->count; i++)
+		err = listing_add_all(&listing, view->pages[i]);
+
+	return err < 0 ? fault_set(&session->fault, err, "status")
+	               : session_show(session, &listing);
+}
+
+/* ---- watching ---- */
+
+/* How many have it, how many are about to, and who will not by itself. */
+struct tally {
+	size_t all, current, behind, left;
+	char who[400]; /* of those that are not current, as far as they fit */
+};
+
+static void tally_name(struct tally *tally, const struct json *instance)
+{
+	size_t len = strlen(tally->who);
+	int added = snprintf(tally->who + len, sizeof(tally->who) - len, "%s%s/%s (%s)",
+	    len ? ", " : "", text_at(instance, "client"), text_at(instance, "instance"),
+	    text_at(instance, "state"));
+
+	if (added < 0 || (size_t)added >= sizeof(tally->who) - len)
+		(void)snprintf(tally->who + (len < 390 ? len : 390), 8, ", ...");
+}
+
+/* A client that was revoked is to get nothing, so it is not waited for. */
+static void tally_add(struct tally *tally, const struct json *instance, bool by_secret)
+{
+	const char *state = text_at(instance, "state");
+
+	if (!strcmp(state, "revoked"))
+		return;
+
+	tally->all++;
+	if (!strcmp(state, "current") || (by_secret && has_all(instance))) {
+		tally->current++;
+		return;
+	}
+	tally->behind += !strcmp(state, "behind");
+	tally->left += strcmp(state, "behind") != 0;
+	tally_name(tally, instance);
+}
+
+static void tally_take(struct session *session, const struct view *view, struct tally *ret_tally)
+{
+	bool by_secret = arguments_option(&session->arguments, "secret") != NULL;
+
+	*ret_tally = (struct tally){0};
+	for (size_t i = 0; i < view->count; i++) {
+		const struct json *instances = json_array_at(view->pages[i], "instances");
+
+		for (size_t j = 0; j < json_count(instances); j++)
+			tally_add(ret_tally, json_item(instances, j), by_secret);
+	}
+}
+
+/* A text of the server's: nothing in it is to steer a terminal. */
+static int tally_print(struct session *session, const struct tally *tally)
+{
+	(void)printf("%zu of %zu %s current", tally->current, tally->all,
+	    tally->all == 1 ? "instance is" : "instances are");
+	if (tally->who[0]) {
+		(void)fputs("; not yet: ", stdout);
+		table_print_cell(stdout, tally->who, SIZE_MAX);
+	}
+	(void)putchar('\n');
+	return session_flush(session);
+}
+
+static bool tally_equals(const struct tally *left, const struct tally *right)
+{
+	return left->all == right->all && left->current == right->current &&
+	       !strcmp(left->who, right->who);
+}
+
+static int watch_show(struct session *session, const struct view *view, const struct tally *tally)
+{
+	return session_wants_json(session) ? view_show(session, view) : tally_print(session, tally);
+}
+
+static int watch(struct session *session)
+{
+	struct tally before = {.all = SIZE_MAX}, now = {0};
+	struct view view = {0};
+	int err;
+
+	do {
+		err = view_get(session, &view);
+		if (err < 0)
+			break;
+		tally_take(session, &view, &now);
+		if (!tally_equals(&before, &now))
+			err = watch_show(session, &view, &now);
+		before = now;
+	} while (err == 0 && now.behind > 0);
+	view_free(&view);
+
+	if (err == 0 && now.left > 0)
+		return fault_set_why(&session->fault, -EAGAIN,
+		    "do not get it by themselves; start them anew", "status: %zu of %zu instances",
+		    now.left, now.all);
+	return err;
+}
+
+static int status(struct session *session)
+{
+	struct view view = {0};
+	int err = session_connect(session);
+
+	if (err < 0)
+		return err;
+	if (arguments_option(&session->arguments, "watch"))
+		return watch(session);
+
+	err = view_get(session, &view);
+	if (err == 0)
+		err = view_show(session, &view);
+	view_free(&view);
+	return err;
+}
+
+int status_run(const struct command *command, int argc, char *argv[])
+{
+	return session_run(command, argc, argv, status);
+}
