@@ -21,8 +21,8 @@
 #define PIECE_BYTES ((size_t)1 << 16)
 
 struct backup {
-	const struct keys *keys;
 	struct backup_writer writer;
+	const struct keys *keys;
 	const struct backup_output *output;
 	struct secret *rows; /* that are not written yet */
 };

@@ -361,7 +361,7 @@ static int check(struct restore *restore, struct opened *opened, struct fault *f
 
 static int backup_open(struct restore *restore, struct fault *fault)
 {
-	struct stat status;
+	struct stat status = {0};
 	int r = 0;
 
 	restore->fd = open(restore->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

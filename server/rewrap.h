@@ -22,7 +22,7 @@ struct rewrap {
 };
 
 #define REWRAP_STEP_ROWS  32
-#define REWRAP_STEP_BYTES (1024 * 1024)
+#define REWRAP_STEP_BYTES ((size_t)1 << 20)
 
 /* Whether there is an old term. */
 bool rewrap_is_due(const struct vault *vault);

@@ -9,7 +9,7 @@
 #include "rewrap.h"
 
 #define TICK_MS       1000
-#define PAUSE_MAX_MS  50
+#define PAUSE_MAX_US  50000LL
 #define AFTER_FAIL_MS 30000
 
 struct upkeep {
@@ -112,8 +112,7 @@ static void *upkeep_run(void *context)
 		took_us = now_us() - begun_us;
 		upkeep_note(upkeep, &fault);
 		if (r > 0)
-			upkeep_rest(upkeep,
-			    took_us < PAUSE_MAX_MS * 1000 ? took_us : PAUSE_MAX_MS * 1000, false);
+			upkeep_rest(upkeep, took_us < PAUSE_MAX_US ? took_us : PAUSE_MAX_US, false);
 		else
 			upkeep_rest(upkeep, (r < 0 ? AFTER_FAIL_MS : TICK_MS) * 1000LL, true);
 	}
