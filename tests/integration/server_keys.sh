@@ -89,6 +89,24 @@ test_unsealing_asks_on_a_terminal_without_echo() {
 	stop_server
 }
 
+test_monitoring_can_tell_sealed_from_well() {
+	new_store_with s
+	cp s/master.key key
+	serve_sealed s --metrics-listen 127.0.0.1:0
+	local metrics
+	metrics=$(sed -n 's,^metrics on \(.*\)/metrics$,\1,p' server.log)
+	curl -si --max-time 10 "$metrics/v1/health" | tr -d '\r' >body
+	grep -q '^HTTP/1.1 503 ' body || failed "says $(<body)"
+	grep -qi '^Retry-After: [0-9]' body || failed 'no Retry-After'
+	grep -q '"code":"sealed"' body || failed "says $(<body)"
+	server_refuses 1 's: the store is sealed' health --dir s
+	expect 0 "$tacit_server" unseal --dir s --key-file key
+	unsealed s
+	curl -si --max-time 10 "$metrics/v1/health" | grep -q '"status":"ok"' || failed 'not well'
+	expect 0 "$tacit_server" health --dir s
+	stop_server
+}
+
 test_a_sealed_server_can_be_stopped() {
 	new_store_with s
 	serve_sealed s
