@@ -28,26 +28,23 @@ static int capabilities_call(long call, struct __user_cap_data_struct data[stati
 	return syscall(call, &header, data) < 0 ? -errno : 0;
 }
 
-/* It takes CAP_SETPCAP, which most have not; with no_new_privs nothing comes of the set anyway. */
-static void bounding_set_drop(void)
+void sandbox_drop_bounding_set(void)
 {
 	for (unsigned long cap = 0; cap < CAPABILITIES_MAX; cap++)
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
 			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
+/* What counts is what is left: a service manager may have taken them all, and capset(2) too. */
 int sandbox_drop_capabilities(struct fault *fault)
 {
 	struct __user_cap_data_struct none[2] = {0}, left[2] = {0};
 	int r;
 
-	bounding_set_drop();
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return fault_set(fault, -errno, "capabilities");
-
-	r = capabilities_call(SYS_capset, none);
-	if (r == 0)
-		r = capabilities_call(SYS_capget, left);
+	sandbox_drop_bounding_set();
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	(void)capabilities_call(SYS_capset, none);
+	r = capabilities_call(SYS_capget, left);
 	for (int i = 0; r == 0 && i < 2; i++)
 		if (left[i].effective || left[i].permitted || left[i].inheritable)
 			r = -EPERM;

@@ -24,7 +24,11 @@
  */
 int sandbox_enter(int dirfd, bool *ret_landlock, struct fault *fault);
 
-/* Its parts. */
+/*
+ * Its parts. Dropping the bounding set takes CAP_SETPCAP, so whoever changes from root to another
+ * user does that before; without it, nothing comes of the set anyway once there is no_new_privs.
+ */
+void sandbox_drop_bounding_set(void);
 int sandbox_drop_capabilities(struct fault *fault);
 int sandbox_enter_landlock(int dirfd, bool *ret_landlock, struct fault *fault);
 int sandbox_enter_seccomp(struct fault *fault);

@@ -14,6 +14,8 @@
 
 #include <linux/capability.h>
 
+#include "sandbox.h"
+
 #define ID_MAX        (UINT32_MAX - 1) /* -1 means "leave it" to the system calls */
 #define ACCOUNT_BYTES 16384            /* one line of /etc/passwd or /etc/group, taken apart */
 
@@ -42,7 +44,7 @@ static int account_find(const char *name, struct user *ret_user)
 
 	(void)getpwnam_r(name, &account, buffer, sizeof(buffer), &found);
 	if (!found)
-		return -TACIT_E_NOT_FOUND;
+		return -TACIT_E_USAGE;
 
 	*ret_user = (struct user){.uid = found->pw_uid, .gid = found->pw_gid};
 	return 0;
@@ -58,7 +60,7 @@ static int group_find(const char *name, gid_t *ret_gid)
 
 	(void)getgrnam_r(name, &group, buffer, sizeof(buffer), &found);
 	if (!found)
-		return -TACIT_E_NOT_FOUND;
+		return -TACIT_E_USAGE;
 
 	*ret_gid = found->gr_gid;
 	return 0;
@@ -136,6 +138,7 @@ int user_become(const struct user *user, struct fault *fault)
 	if (ids_are(user))
 		return 0;
 
+	sandbox_drop_bounding_set();
 	r = ids_set(user);
 	if (r == 0)
 		r = capabilities_keep_low_ports();

@@ -15,7 +15,7 @@ struct user {
 
 /*
  * "NAME", "UID", "NAME:GROUP", "UID:GID". Without a group it is the user's own, or for a UID that
- * no one has, the number itself. -TACIT_E_USAGE, -TACIT_E_NOT_FOUND.
+ * no one has, the number itself. -TACIT_E_USAGE, also when there is no such user.
  */
 int user_lookup(const char *text, struct user *ret_user, struct fault *fault);
 

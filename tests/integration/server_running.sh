@@ -3,6 +3,7 @@
 # Running the server: what a service manager, an operator and Prometheus see of it.
 here=${BASH_SOURCE[0]%/*}
 exposition=$(cd "$here/../lib" && pwd)/exposition.awk
+units=$(cd "$here/../../examples/systemd" && pwd)
 # shellcheck source=server_common.sh
 . "$here/server_common.sh"
 
@@ -365,6 +366,29 @@ test_one_address_gets_its_share_of_the_connections() {
 	wait_until 10 eval '[[ $(call /v1/health) == 200 ]]' || failed 'not let in again'
 	called 200 /metrics
 	grep -qE '^tacit_connections_refused_total\{listener="main"\} [1-9]' body || failed 'not counted'
+}
+
+# As systemd reads them, without running it. The paths are those of a program that is installed.
+test_the_units_are_sound_and_leave_little_exposed() {
+	local start
+	command -v systemd-analyze >/dev/null || {
+		printf 'skipped: no systemd-analyze\n'
+		exit 0
+	}
+	mkdir units
+	sed "s:/usr/local/bin/tacit-server:$tacit_server:" "$units/tacit-server.service" >units/tacit-server.service
+	cp "$units/tacit-server.socket" units
+	expect 0 systemd-analyze verify --man=no units/tacit-server.service units/tacit-server.socket
+	[[ ! -s out && ! -s err ]] || failed 'complaints'
+	# In tenths: below 1.5.
+	expect 0 systemd-analyze security --no-pager --offline=true --threshold=14 units/tacit-server.service
+	expect 1 systemd-analyze security --no-pager --offline=true --threshold=5 units/tacit-server.service
+	# Its options are options.
+	start=$(sed -n 's:^ExecStart=/usr/local/bin/tacit-server serve --dir /var/lib/tacit ::p' \
+		"$units/tacit-server.service")
+	[[ $start == --* ]] || failed 'ExecStart= is not as expected'
+	# shellcheck disable=SC2086 # words
+	server_refuses 1 '^tacit-server: nowhere: No such file' serve --dir nowhere $start
 }
 
 run_tests "$script"
