@@ -56,7 +56,7 @@ keep_answer() {
 	[[ -s wire ]] || return 0
 	read -r method path < <(sed -nE 's/^> ([A-Z]+) (.*) HTTP\/1.1\r$/\1 \2/p' wire)
 	status=$(sed -nE 's/^< HTTP\/1.1 ([0-9]+).*/\1/p' wire)
-	type=$(sed -nE 's/^< content-type: (.*)\r$/\1/Ip' wire)
+	type=$(sed -nE 's/^< content-type: ([^;]*).*\r$/\1/Ip' wire)
 	if [[ $command =~ \ -o\ ([a-z]+\.json)\  ]]; then
 		cp "${BASH_REMATCH[1]}" "body-$number"
 	else
