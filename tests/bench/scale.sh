@@ -186,7 +186,7 @@ part_resumed() {
 		((round != 1)) || rm "$work"/mode.*
 		settle
 		for mode in handshakes resumed; do
-			load "$memory/store.pem" /v1/secrets/web%2Fsecret_1 --mode $mode \
+			load "$memory/store.pem" /v1/health --mode $mode \
 				--operations 300 >>"$work/mode.$mode"
 		done
 	done
