@@ -97,7 +97,7 @@ umount /dev/shm
 mount --bind /usr /dev/shm
 refuses 'no memory anywhere: failure, never disk' 125 'no writable tmpfs found; add --tmpfs' "${run[@]}" "${start[@]}"
 umount /dev/shm
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 1
 
 # --- user ------------------------------------------------------------------------------------
 refuses '--user by somebody else' 125 '--user 1:1: not allowed; it takes root' as_user 1001 "${run[@]}" --user 1:1 "${start[@]}"

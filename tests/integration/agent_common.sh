@@ -17,8 +17,8 @@ if [[ -z ${AGENT_TEST_INSIDE:-} ]]; then
 	AGENT_TEST_INSIDE=1 exec unshare --mount --propagation private "$BASH" "$0" "$@"
 fi
 
-mount -t tmpfs -o mode=0755 tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=0755 tmpfs /run || exit 1
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 1
 work=$(mktemp -d /var/tmp/tacit-agent-XXXXXX) # on a disk, where secrets must not go
 chmod 0755 "$work"
 cd "$work" || exit 1

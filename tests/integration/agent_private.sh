@@ -9,8 +9,8 @@ if [[ -z ${PRIVATE_TEST_INSIDE:-} ]]; then
 	fi
 	PRIVATE_TEST_INSIDE=1 exec unshare --mount --propagation private "$BASH" "$0" "$@"
 fi
-mount -t tmpfs -o mode=0755 tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=0755 tmpfs /run || exit 1
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm || exit 1
 script=$(realpath "${BASH_SOURCE[0]}")
 # shellcheck source=watch_common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/watch_common.sh"
