@@ -91,7 +91,7 @@ test_unsealing_asks_on_a_terminal_without_echo() {
 
 test_monitoring_can_tell_sealed_from_well() {
 	new_store_with s
-	cp s/master.key key
+	cp s/master.key monitor.key
 	serve_sealed s --metrics-listen 127.0.0.1:0
 	local metrics
 	metrics=$(sed -n 's,^metrics on \(.*\)/metrics$,\1,p' server.log)
@@ -100,7 +100,7 @@ test_monitoring_can_tell_sealed_from_well() {
 	grep -qi '^Retry-After: [0-9]' body || failed 'no Retry-After'
 	grep -q '"code":"sealed"' body || failed "says $(<body)"
 	server_refuses 1 's: the store is sealed' health --dir s
-	expect 0 "$tacit_server" unseal --dir s --key-file key
+	expect 0 "$tacit_server" unseal --dir s --key-file monitor.key
 	unsealed s
 	curl -si --max-time 10 "$metrics/v1/health" | grep -q '"status":"ok"' || failed 'not well'
 	expect 0 "$tacit_server" health --dir s
