@@ -59,14 +59,14 @@ static void line_write(int fd, struct json *json)
 static int line_set(struct json *json, const char *key, const char *text)
 {
 	char plain[TEXT_BYTES];
-	size_t len = 0;
 
 	if (json_set_text(json, key, text) == 0)
 		return 0;
 
-	for (; text[len] && len < sizeof(plain) - 1; len++)
-		plain[len] = (unsigned char)text[len] < 0x80 ? text[len] : '?';
-	plain[len] = '\0';
+	(void)snprintf(plain, sizeof(plain), "%s", text);
+	for (char *at = plain; *at; at++)
+		if ((unsigned char)*at >= 0x80)
+			*at = '?';
 	return json_set_text(json, key, plain);
 }
 

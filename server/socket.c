@@ -118,7 +118,7 @@ void socket_address_text(const struct sockaddr *address, socklen_t len, char *re
 
 void socket_url(int fd, const char *scheme, char ret_url[static SOCKET_URL_BYTES])
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address);
 	char text[256] = "?";
 

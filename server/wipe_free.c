@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* glibc's own names for what it would have exported as free and realloc. */
+/* glibc's own name for what it would have exported as free. */
 void __libc_free(void *memory);
-void *__libc_realloc(void *memory, size_t size);
 
 __attribute__((visibility("default"))) void free(void *memory)
 {
@@ -26,8 +25,12 @@ __attribute__((visibility("default"))) void *realloc(void *memory, size_t size)
 	size_t old_size;
 	void *moved;
 
-	if (!memory || size == 0)
-		return __libc_realloc(memory, size);
+	if (!memory)
+		return malloc(size);
+	if (size == 0) {
+		free(memory);
+		return NULL;
+	}
 
 	old_size = malloc_usable_size(memory);
 	if (size <= old_size && size >= old_size / 2)

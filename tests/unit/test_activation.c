@@ -99,7 +99,7 @@ static void sockets_are_taken_by_their_names(void **state)
 			_exit(take(&rows[i]));
 		assert_int_equal(waitpid(child, &status, 0), child);
 		if (status != 0)
-			print_message("%s\n", rows[i].name);
+			print_message("# %s\n", rows[i].name);
 		assert_int_equal(status, 0);
 	}
 }
