@@ -61,32 +61,57 @@ has_completions() {
 	cmp "$zsh" "$top/packaging/completions/_tacit" || fail 'zsh has another one'
 }
 
-# The user is there before the directory that is to be its own.
-makes_user_and_directory() {
-	local user directory
+# maintain SCRIPT [ARG]...: runs a maintainer script with stand-ins for what would change this machine;
+# what it called is in $work/called. `installed` says whether an older version was there.
+maintain() {
+	local script=$1 name stubs=$work/stubs
+	mkdir -p "$stubs"
+	for name in systemd-sysusers systemd-tmpfiles deb-systemd-helper deb-systemd-invoke systemctl; do
+		printf '#!/bin/sh\necho "%s $*" >>"%s"\n' "$name" "$work/called" >"$stubs/$name"
+		chmod 0755 "$stubs/$name"
+	done
+	printf '[ "$1" != debian-installed ] || [ "$installed" = yes ]\n' >>"$stubs/deb-systemd-helper"
+	: >"$work/called"
+	sed "s:/run/systemd/system:$work:g" "$root/DEBIAN/$script" >"$work/script"
+	PATH=$stubs:$PATH installed=$installed sh "$work/script" "${@:2}"
+}
+
+called() { grep -nE -- "$1" "$work/called" | cut -d : -f 1; }
+
+# Before the user there cannot be its directory. There is no store yet, so nothing is enabled.
+# deb-systemd-invoke starts what is enabled, and nothing else.
+installing_starts_nothing() {
+	installed=no maintain postinst configure
 	grep -qx 'u tacit - ".*" /var/lib/tacit' "$root/usr/lib/sysusers.d/tacit.conf" || fail 'no user'
 	grep -qx 'd /var/lib/tacit 0700 tacit tacit -' "$root/usr/lib/tmpfiles.d/tacit.conf" ||
 		fail 'no directory'
-	user=$(grep -n 'systemd-sysusers .*tacit.conf' "$root/DEBIAN/postinst" | cut -d : -f 1)
-	directory=$(grep -n 'systemd-tmpfiles .*tacit.conf' "$root/DEBIAN/postinst" | cut -d : -f 1)
-	((user > 0 && user < directory)) || fail "lines $user and $directory of postinst"
+	(($(called '^systemd-sysusers tacit.conf') < $(called '^systemd-tmpfiles --create tacit.conf'))) ||
+		fail "$(<"$work/called")"
+	[[ -z $(called ' (enable|restart) |^systemctl .*start') ]] || fail "$(<"$work/called")"
+	[[ -n $(called '^deb-systemd-invoke start tacit-server.service') ]] || fail "$(<"$work/called")"
+}
+
+# Clients wait at the socket meanwhile.
+upgrading_restarts_the_server() {
+	installed=yes maintain postinst configure 0.0.1
+	[[ -n $(called '^deb-systemd-invoke restart tacit-server.service') ]] || fail "$(<"$work/called")"
+	[[ -z $(called 'restart.*socket|stop') ]] || fail "$(<"$work/called")"
+}
+
+removing_stops_both() {
+	installed=yes maintain prerm remove
+	[[ -n $(called '^deb-systemd-invoke stop.* tacit-server.service') &&
+		-n $(called '^deb-systemd-invoke stop.* tacit-server.socket') ]] || fail "$(<"$work/called")"
 }
 
 # Each unit of the examples, with the path that the program has in the package.
 has_units() {
 	local unit installed
 	for unit in "$top"/examples/systemd/*.service "$top"/examples/systemd/*.socket; do
-		[[ -e $unit ]] || continue
 		installed=$root/lib/systemd/system/${unit##*/}
 		[[ -f $installed ]] || fail "${unit##*/} is not installed"
 		! grep -n '/usr/local' "$installed" || fail "${unit##*/} names /usr/local"
 	done
-}
-
-# A store is not there yet, so nothing may be started or enabled by installing.
-starts_nothing() {
-	! grep -E 'deb-systemd-helper enable|deb-systemd-invoke .*start' "$root/DEBIAN/postinst" ||
-		fail 'starts or enables a service'
 }
 
 # What is needed to build is listed twice: for our scripts and for dpkg.
@@ -112,9 +137,10 @@ run_package_cases() {
 	done
 	case_of 'the agent needs nothing else' agent_needs_nothing
 	case_of 'all have completions' has_completions
-	case_of 'the user is made, and then its directory' makes_user_and_directory
 	case_of 'the units are there' has_units
-	case_of 'nothing is started by installing' starts_nothing
+	case_of 'installing makes the user, then its directory, and starts nothing' installing_starts_nothing
+	case_of 'upgrading restarts the server, and not its socket' upgrading_restarts_the_server
+	case_of 'removing stops both' removing_stops_both
 	case_of 'both lists of what a build needs agree' build_depends_agree
 }
 
