@@ -56,6 +56,7 @@ struct audit {
 	uint64_t late_first, late_last; /* lines that came too late; 0: none */
 	char late_request[32];
 	uint64_t refused; /* requests since the log could be written last */
+	int trouble;      /* of the last batch; 0 or a negative error */
 
 	struct worker syncer;
 	int sync_fd;              /* the syncer's own */
@@ -184,6 +185,7 @@ static void batch_came_late(struct audit *audit)
 {
 	const struct batch *batch = &audit->batch;
 
+	audit->trouble = 0;
 	batch_is_written(audit);
 	if (batch->event_first > batch->chain.sequence)
 		return; /* there was no event in it */
@@ -198,6 +200,7 @@ static int batch_write(struct audit *audit, const struct audit_event *event)
 
 	if (r == 0 && audit->batch.text.len > 0)
 		r = worker_do(&audit->writer, batch_job, audit, AUDIT_WAIT_MS);
+	audit->trouble = r;
 	if (r == -ETIMEDOUT)
 		audit->batch_is_late = true;
 	if (r == 0)
@@ -280,6 +283,16 @@ bool audit_is_available(struct audit *audit)
 	(void)pthread_mutex_unlock(&audit->mutex);
 
 	return is_available;
+}
+
+int audit_trouble(struct audit *audit)
+{
+	int trouble;
+
+	(void)pthread_mutex_lock(&audit->mutex);
+	trouble = audit->sync_has_failed ? -EIO : audit->trouble;
+	(void)pthread_mutex_unlock(&audit->mutex);
+	return trouble;
 }
 
 int audit_reopen(struct audit *audit)

@@ -100,6 +100,9 @@ int audit_write(struct audit *audit, const struct audit_event *event);
 /* False from the moment that a line cannot be written until one can again: see audit_tick(). */
 bool audit_is_available(struct audit *audit);
 
+/* Why the last line could not be written: -errno, or 0 when it was. */
+int audit_trouble(struct audit *audit);
+
 /*
  * To be called some times a second: has what was written reach the disk, at most a second late, and
  * says that the log can be written again even if nobody asks for anything.

@@ -37,12 +37,16 @@ static int file_check(struct audit_file *file)
 {
 	struct stat status;
 
-	if (fstat(file->fd, &status) < 0 || status.st_nlink == 0)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
+	if (fstat(file->fd, &status) < 0)
+		return -errno;
+	if (status.st_nlink == 0)
+		return -ENOENT;
 	if (status.st_size == file->size)
 		return 0;
-	if (!file->torn || status.st_size < file->size || ftruncate(file->fd, file->size) < 0)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
+	if (!file->torn || status.st_size < file->size)
+		return -ESTALE;
+	if (ftruncate(file->fd, file->size) < 0)
+		return -errno;
 
 	file->torn = false;
 	return 0;
@@ -50,11 +54,15 @@ static int file_check(struct audit_file *file)
 
 int audit_file_append(struct audit_file *file, const char *bytes, size_t len)
 {
-	if (file_check(file) < 0)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
-	if (fd_write_all(file->fd, bytes, len) < 0) {
+	int r = file_check(file);
+
+	if (r < 0)
+		return r;
+
+	r = fd_write_all(file->fd, bytes, len);
+	if (r < 0) {
 		file->torn = ftruncate(file->fd, file->size) < 0;
-		return -TACIT_E_AUDIT_UNAVAILABLE;
+		return r;
 	}
 
 	file->size += (off_t)len;

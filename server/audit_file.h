@@ -23,10 +23,7 @@ struct audit_file {
 int audit_file_open(int dirfd, int flags, struct audit_file *ret_file);
 void audit_file_close(struct audit_file *file);
 
-/*
- * Appends all of it or nothing. -TACIT_E_AUDIT_UNAVAILABLE, also when the file was deleted, or is
- * not as we left it.
- */
+/* Appends all of it or nothing. -errno; -ENOENT for a deleted file, -ESTALE for a changed one. */
 int audit_file_append(struct audit_file *file, const char *bytes, size_t len);
 
 /* What is found at the end of a file. */

@@ -97,6 +97,7 @@ static int server_assemble(struct server *server, struct vault *vault, struct fa
 
 	(void)pthread_mutex_init(&server->mutex, NULL);
 	watch_init(&server->watch);
+	server->unrecorded = refusals_new();
 	server->instances = instances_new(time(NULL));
 	server->vault = vault;
 	r = server->authority ? 0 : authority_load(vault, &server->authority, fault);
@@ -106,7 +107,7 @@ static int server_assemble(struct server *server, struct vault *vault, struct fa
 		r = clients_load(vault, &server->clients, fault);
 	if (r == 0)
 		r = tokens_load(vault, &server->tokens, fault);
-	if (r == 0 && (server_limit(server) < 0 || !server->instances))
+	if (r == 0 && (server_limit(server) < 0 || !server->instances || !server->unrecorded))
 		r = fault_set(fault, -ENOMEM, "limits");
 	return r;
 }
@@ -115,6 +116,7 @@ static void server_disassemble(struct server *server)
 {
 	audit_close(server->audit);
 	instances_free(server->instances);
+	refusals_free(server->unrecorded);
 	limiter_free(server->renewals);
 	limiter_free(server->readings);
 	limiter_free(server->all_refusals);
@@ -415,8 +417,10 @@ int home_verify(struct home *home, struct fault *fault)
 
 void home_close(struct home *home)
 {
-	if (home->server.audit)
+	if (home->server.audit) {
+		refusals_write(home->server.unrecorded, home->server.audit, REFUSALS_END);
 		(void)mark_store(&home->server);
+	}
 	server_disassemble(&home->server);
 	fd_cleanup(&home->lock_fd);
 	fd_cleanup(&home->dirfd);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit_report.h"
 #include "listener_http.h"
 #include "listener_tls.h"
 #include "socket.h"
@@ -127,8 +128,10 @@ static void connection_gone(struct connection *connection)
 {
 	struct listener *listener = connection->listener;
 
-	if (!connection->accepted && listener->door == DOOR_MAIN)
+	if (!connection->accepted && listener->door == DOOR_MAIN) {
 		metrics_add(&listener->server->metrics.handshakes_refused);
+		connection_note_refusal(connection);
+	}
 	(void)atomic_fetch_sub(&metrics_door(listener)->open, 1);
 	connection_unlist(connection);
 	connection_free(connection);
@@ -161,6 +164,12 @@ static void on_connection(void *context, struct MHD_Connection *mhd_connection,
 	*socket_context = connection;
 }
 
+static void main_tick(struct listener *listener)
+{
+	route_tick(listener->server);
+	audit_report(listener->server->audit, &listener->audit_told);
+}
+
 /*
  * Each byte that trickles in resets libmicrohttpd's timer. What does not get anything done is
  * closed here, by age: shutdown(2) wakes its thread, which then cleans up as for any closed peer.
@@ -179,7 +188,7 @@ static void *reap_connections(void *context)
 		(void)pthread_mutex_unlock(&listener->mutex);
 		watch_expire(&listener->server->watch);
 		if (listener->door == DOOR_MAIN)
-			route_tick(listener->server);
+			main_tick(listener);
 		(void)usleep(250000);
 	}
 

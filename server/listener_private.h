@@ -28,6 +28,7 @@ struct listener {
 	struct connection *connections;
 	pthread_t reaper;
 	bool reaper_runs;
+	int audit_told; /* see audit_report.h; the reaper's */
 	atomic_bool stopping;
 	atomic_int requests_under_way;
 	atomic_uint_fast64_t next_request;
@@ -42,6 +43,9 @@ struct connection {
 	char peer[ADDRESS_TEXT_BYTES];
 	struct peer *peer_count;
 	atomic_llong progress_s; /* when it was made, or completed a request */
+	bool said_hello;         /* in TLS */
+	bool was_answered;       /* so we have a protocol in common */
+	bool was_asked;          /* for its certificate, and has sent something in its place */
 	bool identified;         /* whether `identity` has been looked for */
 	bool accepted;           /* whether it has been found */
 	struct certificate_identity identity;

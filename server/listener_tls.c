@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tacit/deadline.h"
 #include "verdicts.h"
 
 /* What is shown: kept alive by the listener and by each connection that it was shown to. */
@@ -26,8 +27,10 @@ struct listener_tls {
 	struct verdicts *verdicts;
 };
 
-/* Whether the chain leads to our CA and is meant for clients. */
-static bool chain_is_good(gnutls_session_t session)
+static const char not_of_ours[] = "certificate not of a client of this store";
+
+/* What is wrong with the chain: 0 when it leads to our CA and is meant for clients. */
+static unsigned chain_faults(gnutls_session_t session)
 {
 	gnutls_typed_vdata_st purpose = {
 	    .type = GNUTLS_DT_KEY_PURPOSE_OID,
@@ -35,39 +38,73 @@ static bool chain_is_good(gnutls_session_t session)
 	};
 	unsigned status = 0;
 
-	return gnutls_certificate_verify_peers(session, &purpose, 1, &status) == 0 && status == 0;
+	if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0)
+		return GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNATURE_FAILURE;
+
+	return status;
+}
+
+/* Perhaps not good today, but signed by our CA and for clients. */
+static bool chain_is_ours(unsigned faults)
+{
+	const unsigned of_time =
+	    GNUTLS_CERT_INVALID | GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED;
+
+	return (faults & ~of_time) == 0 && faults != GNUTLS_CERT_INVALID;
+}
+
+/* NULL for a certificate that is good today. */
+static const char *identity_fault(const struct certificate_identity *identity)
+{
+	int64_t now = time(NULL);
+
+	if (now > identity->not_after)
+		return "certificate expired";
+
+	return now < identity->not_before ? "certificate not yet valid" : NULL;
 }
 
 /*
- * Finds out who the peer is, once for each connection. What verdicts.h remembers is not verified
- * again; a resumed session comes without a handshake's verification, since it has had one.
+ * Finds out who the peer is, once for each connection; false when it is none of ours. What
+ * verdicts.h remembers is not verified again; a resumed session comes without a handshake's
+ * verification, since it has had one. *ret_fault is why it is not let in all the same; NULL.
  */
-static bool connection_identify(struct connection *connection, bool resumed)
+static bool connection_identify(struct connection *connection, bool resumed, const char **ret_fault)
 {
 	struct listener_tls *tls = connection->listener->tls;
-	unsigned count = 0;
+	unsigned count = 0, faults;
 	const gnutls_datum_t *leaf = gnutls_certificate_get_peers(connection->session, &count);
 
+	*ret_fault = not_of_ours;
 	if (!leaf || count == 0)
 		return false;
 	/* What else the peer sends along is no matter: our CA signs clients itself. */
-	if (verdicts_find(tls->verdicts, leaf->data, leaf->size, &connection->identity))
+	if (verdicts_find(tls->verdicts, leaf->data, leaf->size, &connection->identity)) {
+		*ret_fault = identity_fault(&connection->identity);
 		return true;
-	if ((!resumed && !chain_is_good(connection->session)) ||
-	    authority_read_client(tls->authority, leaf->data, leaf->size, &connection->identity) <
-	        0)
+	}
+
+	faults = resumed ? 0 : chain_faults(connection->session);
+	if (!chain_is_ours(faults) || authority_read_client(tls->authority, leaf->data, leaf->size,
+	                                  &connection->identity) < 0)
 		return false;
 
-	if (count == 1)
+	*ret_fault = identity_fault(&connection->identity);
+	if (faults && !*ret_fault)
+		*ret_fault = "certificate of the authority not valid today";
+	if (!faults && count == 1)
 		verdicts_add(tls->verdicts, leaf->data, leaf->size, &connection->identity);
 	return true;
 }
 
-static bool identity_is_current(const struct certificate_identity *identity)
+static void refusal_add(struct connection *connection, const char *reason, bool known)
 {
-	int64_t now = time(NULL);
+	const struct refusal refusal = {.event = "tls.refused",
+	    .reason = reason,
+	    .client = known ? connection->identity.client : NULL,
+	    .peer = connection->peer};
 
-	return now >= identity->not_before && now <= identity->not_after;
+	refusals_add(connection->listener->server->unrecorded, &refusal, deadline_in_ms(0));
 }
 
 /*
@@ -77,18 +114,48 @@ static bool identity_is_current(const struct certificate_identity *identity)
 static int verify_peer(gnutls_session_t session)
 {
 	struct connection *connection = gnutls_db_get_ptr(session);
-	bool known = connection_identify(connection, false);
+	const char *reason;
+	bool known = connection_identify(connection, false, &reason);
 
 	connection->identified = true;
-	connection->accepted = known && identity_is_current(&connection->identity);
+	connection->accepted = known && !reason;
 	if (connection->accepted) {
 		metrics_add(&connection->listener->server->metrics.handshakes_accepted);
 		return 0;
 	}
 
+	refusal_add(connection, reason, known);
 	(void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
 	    known ? GNUTLS_A_CERTIFICATE_EXPIRED : GNUTLS_A_BAD_CERTIFICATE);
 	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* How far a handshake gets tells why it has ended. */
+static int on_handshake(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+    const gnutls_datum_t *message)
+{
+	struct connection *connection = gnutls_db_get_ptr(session);
+
+	(void)when;
+	(void)message;
+	if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+		connection->said_hello = true;
+	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO)
+		connection->was_answered = true;
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && incoming)
+		connection->was_asked = true;
+	return 0;
+}
+
+void connection_note_refusal(struct connection *connection)
+{
+	if (connection->identified)
+		return; /* verify_peer() has said why */
+
+	if (connection->was_asked)
+		refusal_add(connection, "no certificate", false);
+	else if (connection->said_hello && !connection->was_answered)
+		refusal_add(connection, "no protocol in common", false);
 }
 
 static void credentials_release(struct credentials *credentials)
@@ -201,6 +268,8 @@ int connection_begin_tls(struct connection *connection)
 	/* The one pointer of a session that libmicrohttpd leaves alone. */
 	gnutls_db_set_ptr(session, connection);
 	gnutls_session_set_verify_function(session, verify_peer);
+	gnutls_handshake_set_hook_function(
+	    session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_handshake);
 	return 0;
 }
 
@@ -222,9 +291,12 @@ const struct certificate_identity *connection_identity(struct connection *connec
 {
 	if (!connection->identified) {
 		bool resumed = gnutls_session_is_resumed(connection->session) != 0;
+		const char *fault;
 
 		connection->identified = true;
-		connection->accepted = connection_identify(connection, resumed);
+		/* Whether it has expired since then is asked for each request. */
+		connection->accepted =
+		    connection_identify(connection, resumed, &fault) && (resumed || !fault);
 		if (connection->accepted)
 			count_resumed(connection);
 	}

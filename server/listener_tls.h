@@ -26,6 +26,12 @@ int listener_tls_reload(struct listener_tls *tls);
 int connection_begin_tls(struct connection *connection);
 void connection_end_tls(struct connection *connection);
 
+/*
+ * To be called when it ends: a peer that we did not let in is recorded. Those who went by
+ * themselves, such as whoever only looked whether the port is open, are not.
+ */
+void connection_note_refusal(struct connection *connection);
+
 /* Who asks; NULL when there is no certificate, or not one of a client of ours. */
 const struct certificate_identity *connection_identity(struct connection *connection);
 

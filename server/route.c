@@ -282,6 +282,30 @@ int exchange_audit_reading(struct exchange *exchange, const char *subject)
 	return r;
 }
 
+/*
+ * A certificate that is not accepted any more may be shown for ever, by an agent that nobody has
+ * stopped: each of its kind is recorded once in a minute, with how many there were.
+ */
+static int exchange_audit_stranger(struct exchange *exchange)
+{
+	const struct request *request = exchange->request;
+	const struct refusal refusal = {.event = exchange->event,
+	    .reason = "certificate not accepted",
+	    .client = request->identity ? request->identity->client : NULL,
+	    .peer = request->peer,
+	    .status = 401};
+	struct refusals *unrecorded = exchange->server->unrecorded;
+	int r;
+
+	if (!refusals_count(unrecorded, &refusal, deadline_in_ms(0)))
+		return 0;
+
+	r = exchange_audit_subject(exchange, 401, refusal.reason);
+	if (r < 0)
+		refusals_take_back(unrecorded, &refusal);
+	return r;
+}
+
 /* Refusals and failures are recorded too, with the name that was asked for. */
 static int exchange_audit_failure(struct exchange *exchange, const struct route *route, int err)
 {
@@ -290,6 +314,8 @@ static int exchange_audit_failure(struct exchange *exchange, const struct route 
 	/* What is refused for coming too fast must not fill the log either. */
 	if (!exchange->event || err == -TACIT_E_AUDIT_UNAVAILABLE || err == -TACIT_E_TOO_MANY)
 		return 0;
+	if (err == -TACIT_E_UNAUTHENTICATED)
+		return exchange_audit_stranger(exchange);
 	if (exchange->subject[0])
 		return exchange_audit_subject(exchange, status, exchange->subject);
 	if (route->name_kind == NAME_SECRET && exchange->name)
@@ -335,6 +361,7 @@ void route_tick(struct server *server)
 	struct audit_mark position;
 
 	audit_tick(server->audit);
+	refusals_write(server->unrecorded, server->audit, deadline_in_ms(0));
 	(void)pthread_mutex_lock(&server->mutex);
 	audit_position(server->audit, &position);
 	tell(server, WAITER_AUDIT, position.sequence, &server->lines_told);

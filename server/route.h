@@ -14,6 +14,7 @@
 #include "instances.h"
 #include "limiter.h"
 #include "metrics.h"
+#include "refusals.h"
 #include "secrets.h"
 #include "tacit/join_token.h"
 #include "tacit/proto.h"
@@ -48,6 +49,7 @@ struct server {
 	struct limiter *renewals;     /* by client */
 	struct limiter *readings;     /* of the audit log, by who asks and for what */
 	uint64_t lines_told;          /* up to where those who follow the log were woken */
+	struct refusals *unrecorded;  /* refusals that stand for more of their kind */
 	struct instances *instances;  /* who has fetched what */
 	uint64_t changes_told;        /* of the instances, as above */
 };

@@ -37,6 +37,14 @@ static bool wait_for(sem_t *semaphore, int wait_ms)
 	return r == 0;
 }
 
+/* A job's own errors must not look like ours: a network file system has them too. */
+static int run(int (*job)(void *context), void *context)
+{
+	int r = job(context);
+
+	return r == -ETIMEDOUT || r == -EBUSY ? -EIO : r;
+}
+
 /* A worker is told to end by a job that is none. */
 static void *work(void *context)
 {
@@ -46,7 +54,7 @@ static void *work(void *context)
 		wait_for_ever(&worker->wanted);
 		if (!worker->job)
 			return NULL;
-		worker->result = worker->job(worker->context);
+		worker->result = run(worker->job, worker->context);
 		(void)sem_post(&worker->done);
 	}
 }
@@ -66,7 +74,7 @@ int worker_do(struct worker *worker, int (*job)(void *context), void *context, i
 	if (worker->is_busy)
 		return -EBUSY;
 	if (!worker->runs)
-		return job(context);
+		return run(job, context);
 
 	worker->job = job;
 	worker->context = context;

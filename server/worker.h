@@ -30,8 +30,9 @@ void worker_init(struct worker *worker);
 int worker_start(struct worker *worker, const char *name);
 
 /*
- * Does `job` and gives its result, which is 0 or negative and neither of these: -ETIMEDOUT when it
- * takes longer than `wait_ms` (it goes on, see worker_poll()); -EBUSY when an earlier one does.
+ * Does `job` and gives its result, 0 or negative. -ETIMEDOUT when it takes longer than `wait_ms`
+ * (it goes on, see worker_poll()); -EBUSY when an earlier one does. Where a job itself ends so it
+ * is -EIO.
  */
 int worker_do(struct worker *worker, int (*job)(void *context), void *context, int wait_ms);
 

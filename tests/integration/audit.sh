@@ -44,6 +44,9 @@ test_a_disk_that_hangs_gives_503_within_a_second_and_holds_up_nothing_else() {
 	[[ $(jq -r .status body) == audit_unavailable ]] || failed "health: $(<body)"
 	rm hang
 	wait_until 5 audited audit.resumed 1 || failed 'it does not recover'
+	grep -q '^tacit-server: audit.log: the disk does not take a line; requests are refused' server.err ||
+		failed "$(<server.err)"
+	grep -q '^audit.log is written again' server.log || failed "$(<server.log)"
 	answers_in 500 200 /v1/health
 }
 
@@ -113,6 +116,39 @@ test_following_costs_little() {
 	(($(cpu_ticks "$server_pid") - before < 20)) || failed 'the server is busy'
 }
 
+# refused_once REASON [CLIENT]: one line says so.
+refused_once() {
+	(($(grep '"tls.refused"' "$log" | grep -c "${2:+\"client\":\"$2\".*}\"peer\":\"127.0.0.1\",\"subject\":\"$1\"") == 1))
+}
+refused_for() { wait_until 3 refused_once "$@" || failed "not once: $1: $(grep tls.refused "$log")"; }
+
+test_refused_handshakes_are_recorded_and_a_flood_of_them_is_not() {
+	local i
+	new_store stranger
+	"$tacit" client add short --ttl 1s --out short.pem >/dev/null
+	sleep 2.1
+	for i in 1 2 3 4 5 6 7 8; do
+		called 000 /v1/health --cert stranger/admin.pem --key stranger/admin.pem
+		called 000 /v1/health --cert short.pem --key short.pem
+	done
+	curl -s --max-time 5 --cacert ca.pem -o body "$url/v1/health" && failed 'without a certificate'
+	called 000 /v1/health --tls-max 1.2
+	(exec 3<>"/dev/tcp/127.0.0.1/${url##*:}")
+	refused_for 'certificate not of a client of this store'
+	refused_for 'certificate expired' short
+	refused_for 'no certificate'
+	refused_for 'no protocol in common'
+	(($(grep -c tls.refused "$log") == 4)) || failed "$(grep tls.refused "$log")"
+}
+
+test_who_is_not_accepted_any_more_is_recorded_once_a_minute() {
+	local i
+	"$tacit" client add gone --out gone.pem >/dev/null
+	"$tacit" client revoke gone >/dev/null
+	for i in 1 2 3 4 5; do refuse 5 'not accepted' get web/a --identity gone.pem; done
+	(($(grep -c '"client":"gone".*"status":401' "$log") == 1)) || failed "$(grep gone "$log")"
+}
+
 test_it_is_verified() {
 	run audit --verify
 	out_has '^whole: [0-9]+ lines in 1 file$'
@@ -162,6 +198,8 @@ test_a_break_in_an_old_file_is_named() {
 test_a_log_that_was_deleted_is_gone_on_from_when_told() {
 	rm "$log"
 	called 503 /v1/secrets/web%2Fa
+	wait_until 3 grep -q 'audit.log: deleted under the server; SIGHUP begins a new one' server.err ||
+		failed "$(<server.err)"
 	kill -HUP "$server_pid"
 	wait_until 5 log_is_new || failed 'no new file'
 	run get web/a
@@ -194,6 +232,26 @@ test_lines_are_copied_to_syslog() {
 	wait_until 5 copied || failed "$(<syslog.out)"
 	grep -qxF "<86>tacit-server[$server_pid]: $(grep secret.put copied/audit.log)" syslog.out ||
 		failed "$(<syslog.out)"
+	stop_server
+}
+
+test_a_syslog_that_was_started_anew_is_found_again() {
+	local first
+	"$datagrams" "$work/syslog2" >syslog.out &
+	first=$!
+	at_exit stop_process "$first"
+	wait_until 5 test -S syslog2 || failed 'no socket'
+	new_store anew
+	serve_dir anew --audit-syslog "$work/syslog2"
+	stop_process "$first"
+	rm syslog2
+	run ls
+	"$datagrams" "$work/syslog2" >syslog.out &
+	at_exit stop_process $!
+	wait_until 5 test -S syslog2 || failed 'no socket'
+	printf first | run put web/a
+	wait_until 5 copied || failed "$(<syslog.out)"
+	grep -q '{"event":"audit.copy_lost","lines":1}' syslog.out || failed "$(<syslog.out)"
 	stop_server
 }
 

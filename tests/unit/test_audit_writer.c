@@ -141,6 +141,7 @@ static void a_line_that_hangs_is_refused_in_time_and_the_next_at_once(void **sta
 	begun_ms = now_ms();
 	assert_int_equal(audit_write(audit, &event), -TACIT_E_AUDIT_UNAVAILABLE);
 	assert_in_range(now_ms() - begun_ms, AUDIT_WAIT_MS - 50, 1000);
+	assert_int_equal(audit_trouble(audit), -ETIMEDOUT);
 
 	begun_ms = now_ms();
 	for (int i = 0; i < 100; i++)
@@ -186,6 +187,7 @@ static void a_log_that_can_be_written_again_says_so_by_itself(void **state)
 	atomic_store(&disk_hangs, false);
 	wait_for_the_writer();
 	audit_tick(audit);
+	assert_int_equal(audit_trouble(audit), 0);
 	assert_int_equal(count_in(AUDIT_FILE, "audit.resumed"), 1);
 	audit_tick(audit);
 	assert_whole(4, 1);
@@ -290,8 +292,10 @@ static void a_deleted_log_is_gone_on_from_when_told_and_says_what_is_missing(voi
 	write_events(2);
 	assert_int_equal(unlinkat(fixture.dirfd, AUDIT_FILE, 0), 0);
 	assert_int_equal(audit_write(audit, &event), -TACIT_E_AUDIT_UNAVAILABLE);
+	assert_int_equal(audit_trouble(audit), -ENOENT);
 	assert_int_equal(audit_reopen(audit), 0);
 	write_events(1);
+	assert_int_equal(audit_trouble(audit), 0);
 	assert_int_equal(count_in(AUDIT_FILE, "lines 1 to 3 are missing"), 1);
 	assert_int_equal(audit_verify(fixture.dirfd, keys, &no_mark, &findings, NULL), 0);
 	assert_int_equal(findings.gaps, 1);
