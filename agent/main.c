@@ -7,13 +7,13 @@
 static const struct option_row no_option_rows[] = {{NULL, NULL, NULL}};
 
 static const struct command commands[] = {
-    {"run", "-- COMMAND [ARG]...", "Write the secrets to files in memory and start a command",
+    {"run", "-- COMMAND [ARG]...", "write the secrets to files in memory and start a command",
         run_option_rows, command_run},
-    {"fetch", "", "Write the secrets to files in memory and exit", fetch_option_rows,
+    {"fetch", "", "write the secrets to files in memory and exit", fetch_option_rows,
         command_fetch},
-    {"doctor", "", "Show what of the hardening checklist holds in here", doctor_option_rows,
+    {"doctor", "", "show what of the hardening checklist holds in here", doctor_option_rows,
         command_doctor},
-    {"copy", "PATH", "Put this very program elsewhere", no_option_rows, command_copy},
+    {"copy", "PATH", "put this very program elsewhere", no_option_rows, command_copy},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

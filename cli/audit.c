@@ -10,6 +10,7 @@
 #include "query.h"
 #include "session.h"
 #include "tacit/deadline.h"
+#include "tacit/progress.h"
 
 #define WAIT_S       50
 #define FOLLOW_LINES 10 /* that --follow shows of what was there, as tail does */
@@ -274,27 +275,21 @@ static int verify_step(struct session *session, struct verdict *verdict, struct 
 	return err < 0 ? err : verdict_add(session, *ret_answer, verdict);
 }
 
-static void progress(const struct verdict *verdict)
-{
-	if (isatty(STDERR_FILENO))
-		(void)fprintf(stderr, "\r%" PRId64 " lines%s", verdict->lines,
-		    verdict->cursor[0] ? "" : "\r\033[K");
-}
-
 static int verify(struct session *session)
 {
+	struct progress progress = {.program = "tacit", .what = "lines"};
 	struct verdict verdict = {0};
-	bool in_pieces = false;
 
 	for (;;) {
 		cleanup_json struct json *answer = NULL;
 		int err = verify_step(session, &verdict, &answer);
 
-		in_pieces = in_pieces || verdict.cursor[0];
-		if (in_pieces)
-			progress(&verdict);
-		if (err < 0 || !verdict.cursor[0])
-			return err < 0 ? err : verdict_tell(session, &verdict, answer);
+		if (err == 0 && verdict.cursor[0]) {
+			progress_show(&progress, (uint64_t)verdict.lines, 0);
+			continue;
+		}
+		progress_end(&progress);
+		return err < 0 ? err : verdict_tell(session, &verdict, answer);
 	}
 }
 

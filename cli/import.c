@@ -8,6 +8,7 @@
 #include "session.h"
 #include "tacit/env_file.h"
 #include "tacit/name.h"
+#include "tacit/progress.h"
 #include "value.h"
 
 #define IMPORT_MAX_BYTES ((size_t)16 * 1024 * 1024)
@@ -128,10 +129,14 @@ static int import_item(
 
 static int import_all(struct session *session, const struct bundle *bundle, struct listing *listing)
 {
+	struct progress progress = {.program = "tacit", .what = "secrets"};
 	int err = 0;
 
-	for (size_t i = 0; err == 0 && i < bundle->count; i++)
+	for (size_t i = 0; err == 0 && i < bundle->count; i++) {
+		progress_show(&progress, i, bundle->count);
 		err = import_item(session, &bundle->items[i], listing);
+	}
+	progress_end(&progress);
 
 	return err;
 }

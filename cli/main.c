@@ -37,7 +37,7 @@ static const struct command commands[] = {
 
 static const struct program program = {
     .name = "tacit",
-    .summary = "manage the secrets, clients, grants and join tokens of a Tacit server",
+    .summary = "Manages the secrets, clients, grants and join tokens of a Tacit server",
     .commands = commands,
 };
 

@@ -12,9 +12,9 @@
 #include "config.h"
 #include "control.h"
 #include "home.h"
-#include "progress.h"
 #include "tacit/codec.h"
 #include "tacit/fd.h"
+#include "tacit/progress.h"
 
 const struct option_row command_backup_options[] = {
     {"dir", "DIR", "the store's directory (/var/lib/tacit)"},

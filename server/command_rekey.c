@@ -10,10 +10,10 @@
 #include "config.h"
 #include "control.h"
 #include "home.h"
-#include "progress.h"
 #include "rekey.h"
 #include "rewrap.h"
 #include "tacit/fd.h"
+#include "tacit/progress.h"
 
 const struct option_row command_rekey_options[] = {
     {"dir", "DIR", "the store's directory (/var/lib/tacit)"},

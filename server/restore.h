@@ -3,8 +3,8 @@
 #define TACIT_SERVER_RESTORE_H
 
 #include "config.h"
-#include "progress.h"
 #include "tacit/err.h"
+#include "tacit/progress.h"
 
 /*
  * Makes a directory (or takes an empty one) out of a backup. All of the backup is checked before

@@ -65,7 +65,7 @@ headers_of() {
 # The library's modules, lowest layer first.
 layers='
 err
-fd name
+fd name progress
 secret deadline
 json codec url
 envelope proto options

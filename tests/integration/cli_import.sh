@@ -55,6 +55,12 @@ test_without_a_prefix_names_are_the_variables() {
 	json_is '.imported[0].version' 2
 }
 
+# After a second, on a terminal; nobody waits for the end here.
+test_a_long_import_shows_how_far_it_is() {
+	seq -f 'long%g=x' 4000 >long.env
+	expect 130 "$cli_pty" ' of 4000 secrets' $'\003' -- "$tacit" import long.env --prefix long
+}
+
 test_an_empty_file_imports_nothing() {
 	: >empty.env
 	run import empty.env --json

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TACIT_SERVER_PROGRESS_H
-#define TACIT_SERVER_PROGRESS_H
+#ifndef TACIT_PROGRESS_H
+#define TACIT_PROGRESS_H
 
 #include <stdint.h>
 
