@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "query.h"
@@ -225,6 +226,25 @@ static void add_instance(struct table *table, const struct json *instance)
 
 static const struct listing_shape shape = {"instances", columns, add_instance};
 
+/* What the table does not show; for programs there is --json. */
+static int say_limits(struct session *session, const struct view *view)
+{
+	const struct json *page = view->pages[0];
+	const char *since = json_text_at(page, "since");
+	int64_t pushed_out = 0;
+
+	(void)json_int_at(page, "pushed_out", &pushed_out);
+	if (pushed_out > 0)
+		(void)fprintf(stderr, "tacit: status: %" PRId64 " more instances found no room\n",
+		    pushed_out);
+	if (since && isatty(STDOUT_FILENO)) {
+		(void)fputs("As the server has seen it since it was started, ", stdout);
+		table_print_cell(stdout, since, SIZE_MAX);
+		(void)putchar('\n');
+	}
+	return session_flush(session);
+}
+
 static int view_show(struct session *session, const struct view *view)
 {
 	cleanup_listing struct listing listing = {0};
@@ -233,8 +253,11 @@ static int view_show(struct session *session, const struct view *view)
 	for (size_t i = 0; err == 0 && i < view->count; i++)
 		err = listing_add_all(&listing, view->pages[i]);
 
-	return err < 0 ? fault_set(&session->fault, err, "status")
-	               : session_show(session, &listing);
+	if (err < 0)
+		return fault_set(&session->fault, err, "status");
+
+	err = session_show(session, &listing);
+	return err < 0 || session_wants_json(session) ? err : say_limits(session, view);
 }
 
 /* ---- watching ---- */

@@ -268,7 +268,7 @@ int audit_write(struct audit *audit, const struct audit_event *event)
 	r = settle(audit);
 	if (r == 0)
 		r = batch_write(audit, event);
-	audit->refused += r < 0;
+	audit->refused += r < 0 && event->request;
 	(void)pthread_mutex_unlock(&audit->mutex);
 
 	return r;

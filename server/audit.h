@@ -92,7 +92,8 @@ void audit_position(struct audit *audit, struct audit_mark *ret_mark);
  * deleted or changed under us: then nothing may be answered. The next call tries again; while a
  * write hangs it does not even wait. All lines of one event are written, or none.
  *
- * When the log can be written again, `audit.resumed` says how many requests were refused; and a
+ * When the log can be written again, `audit.resumed` says how many requests were refused (what has
+ * no request id is not one, and the caller may try again as often as he likes); and a
  * line that did reach the file, but too late, is followed by `audit.late`, which says so.
  */
 int audit_write(struct audit *audit, const struct audit_event *event);

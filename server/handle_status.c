@@ -257,6 +257,9 @@ static int page_answer(struct exchange *exchange, const struct question *questio
 	if (r == 0)
 		r = json_set_time(answer, "since", instances_since(server->instances));
 	if (r == 0)
+		r = json_set_int(
+		    answer, "pushed_out", (int64_t)instances_pushed_out(server->instances));
+	if (r == 0)
 		r = instances_list(server->instances, page.now_s, &list, &count);
 	if (r == 0)
 		r = page_fill(&page, list, count);

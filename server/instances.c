@@ -16,6 +16,7 @@ struct instances {
 	size_t count;
 	size_t bytes;
 	uint64_t changes;
+	uint64_t pushed_out;
 	int64_t since_s;
 };
 
@@ -156,6 +157,12 @@ static struct instance **least_seen(struct instances *instances, const char *cli
 	return least;
 }
 
+static void push_out(struct instances *instances, const char *client)
+{
+	instance_remove(instances, least_seen(instances, client));
+	instances->pushed_out++;
+}
+
 static size_t count_of(struct instances *instances, const char *client)
 {
 	size_t count = 0;
@@ -183,9 +190,9 @@ static struct instance *instance_add(struct instances *instances, const struct s
 	if (!instance)
 		return NULL;
 	if (count_of(instances, sighting->client) >= INSTANCES_PER_CLIENT_MAX)
-		instance_remove(instances, least_seen(instances, sighting->client));
+		push_out(instances, sighting->client);
 	else if (instances->count >= INSTANCES_MAX)
-		instance_remove(instances, least_seen(instances, NULL));
+		push_out(instances, NULL);
 
 	(void)snprintf(instance->client, sizeof(instance->client), "%s", sighting->client);
 	(void)snprintf(instance->name, sizeof(instance->name), "%s", sighting->name);
@@ -235,7 +242,7 @@ static void make_room(struct instances *instances, const struct instance *except
 
 		if (!least || *least == except)
 			return;
-		instance_remove(instances, least);
+		push_out(instances, NULL);
 	}
 }
 
@@ -276,6 +283,11 @@ uint64_t instances_changes(const struct instances *instances)
 int64_t instances_since(const struct instances *instances)
 {
 	return instances->since_s;
+}
+
+uint64_t instances_pushed_out(const struct instances *instances)
+{
+	return instances->pushed_out;
 }
 
 static void forget(struct instances *instances, int64_t now_s)

@@ -22,7 +22,7 @@
  * Not thread-safe: all this happens under the lock of the routes.
  */
 #define INSTANCES_MAX            10000
-#define INSTANCES_PER_CLIENT_MAX 64
+#define INSTANCES_PER_CLIENT_MAX 1000
 #define INSTANCES_BYTES_MAX      ((size_t)32 * 1024 * 1024) /* of what they were served */
 #define INSTANCE_SILENT_S        90    /* a watcher asks at least once in WATCH_MAX_S */
 #define INSTANCE_FORGET_S        3600  /* a watcher that is silent */
@@ -80,8 +80,9 @@ void instances_see(struct instances *instances, const struct sighting *sighting,
 /* Goes up whenever somebody comes, or is served or holds something else. */
 uint64_t instances_changes(const struct instances *instances);
 
-/* Since when all this is known. */
+/* Since when all this is known, and how many were pushed out since, so that nobody is misled. */
 int64_t instances_since(const struct instances *instances);
+uint64_t instances_pushed_out(const struct instances *instances);
 
 /*
  * All of them, sorted by client and name, but for those that are to be forgotten by `now_s`. The

@@ -209,7 +209,7 @@ static void hostile_texts_stay_inside_their_member(void **state)
 static void a_line_that_is_too_long_is_refused_whole(void **state)
 {
 	static char subject[9000];
-	const struct audit_event event = {.event = "x", .subject = subject};
+	const struct audit_event event = {.event = "x", .request = "0", .subject = subject};
 	struct audit *audit = reopen();
 
 	(void)state;
@@ -475,7 +475,8 @@ static void size_limit(rlim_t bytes)
 /* A disk that fills up in the middle of a line, and has room again later. */
 static void what_does_not_fit_is_refused_and_leaves_no_half_line(void **state)
 {
-	static const struct audit_event event = {.event = "x", .subject = "does not fit"};
+	static const struct audit_event event = {
+	    .event = "x", .request = "0", .subject = "does not fit"};
 	struct audit *audit = reopen();
 	size_t len;
 

@@ -212,6 +212,7 @@ static void a_client_has_so_many_and_pushes_out_its_own(void **state)
 	for (int i = 0; i < INSTANCES_PER_CLIENT_MAX + 10; i++)
 		see_numbered("web", i);
 	assert_int_equal(count(), INSTANCES_PER_CLIENT_MAX + 1);
+	assert_int_equal(instances_pushed_out(instances), 10);
 	assert_null(find("web", "i9"));
 	assert_non_null(find("web", "i10"));
 	assert_non_null(find("db", "x"));

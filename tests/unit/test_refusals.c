@@ -106,7 +106,7 @@ static void each_minute_has_its_line(void **state)
 {
 	(void)state;
 	for (int minute = 0; minute < 5; minute++) {
-		int64_t now_ms = NOW_MS + minute * REFUSALS_GROUP_MS;
+		int64_t now_ms = NOW_MS + (int64_t)minute * REFUSALS_GROUP_MS;
 
 		refusals_write(refusals, audit, now_ms);
 		for (int i = 0; i < 10; i++)
