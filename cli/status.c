@@ -226,17 +226,24 @@ static void add_instance(struct table *table, const struct json *instance)
 
 static const struct listing_shape shape = {"instances", columns, add_instance};
 
-/* What the table does not show; for programs there is --json. */
-static int say_limits(struct session *session, const struct view *view)
+/* Nobody is to take those that the server knows for all that there are. */
+static void say_pushed_out(const struct view *view)
 {
-	const struct json *page = view->pages[0];
-	const char *since = json_text_at(page, "since");
 	int64_t pushed_out = 0;
 
-	(void)json_int_at(page, "pushed_out", &pushed_out);
+	if (view->count > 0)
+		(void)json_int_at(view->pages[0], "pushed_out", &pushed_out);
 	if (pushed_out > 0)
 		(void)fprintf(stderr, "tacit: status: %" PRId64 " more instances found no room\n",
 		    pushed_out);
+}
+
+/* What the table does not show; for programs there is --json. */
+static int say_limits(struct session *session, const struct view *view)
+{
+	const char *since = view->count > 0 ? json_text_at(view->pages[0], "since") : NULL;
+
+	say_pushed_out(view);
 	if (since && isatty(STDOUT_FILENO)) {
 		(void)fputs("As the server has seen it since it was started, ", stdout);
 		table_print_cell(stdout, since, SIZE_MAX);
@@ -349,6 +356,8 @@ static int watch(struct session *session)
 			err = watch_show(session, &view, &now);
 		before = now;
 	} while (err == 0 && now.behind > 0);
+	if (err == 0)
+		say_pushed_out(&view);
 	view_free(&view);
 
 	if (err == 0 && now.left > 0)

@@ -34,6 +34,7 @@ static const struct audit_event event = {.event = "x", .client = "web", .request
 static atomic_bool disk_hangs;
 static atomic_int writes_hanging;
 static atomic_int syncs;
+static atomic_int write_error; /* of the next write; 0: none */
 
 ssize_t __real_write(int fd, const void *bytes, size_t len);
 ssize_t __wrap_write(int fd, const void *bytes, size_t len);
@@ -43,6 +44,9 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 	while (atomic_load(&disk_hangs))
 		(void)usleep(1000);
 	(void)atomic_fetch_sub(&writes_hanging, 1);
+	errno = atomic_exchange(&write_error, 0);
+	if (errno)
+		return -1;
 	return __real_write(fd, bytes, len);
 }
 
@@ -191,6 +195,22 @@ static void a_log_that_can_be_written_again_says_so_by_itself(void **state)
 	assert_int_equal(count_in(AUDIT_FILE, "audit.resumed"), 1);
 	audit_tick(audit);
 	assert_whole(4, 1);
+}
+
+/* A network file system has errors of these names too, which say nothing of our waiting. */
+static void an_error_of_the_disk_is_not_taken_for_a_late_line(void **state)
+{
+	static const int errors[] = {ETIMEDOUT, EBUSY, ENOSPC};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		atomic_store(&write_error, errors[i]);
+		assert_int_equal(audit_write(audit, &event), -TACIT_E_AUDIT_UNAVAILABLE);
+		assert_int_equal(audit_trouble(audit), errors[i] == ENOSPC ? -ENOSPC : -EIO);
+		write_events(1);
+	}
+	assert_int_equal(count_in(AUDIT_FILE, "audit.late"), 0);
+	assert_whole(7, 1);
 }
 
 static void what_was_written_is_synced_and_nothing_else(void **state)
@@ -486,6 +506,7 @@ int main(void)
 	    TEST(a_line_that_hangs_is_refused_in_time_and_the_next_at_once),
 	    TEST(what_was_written_too_late_is_said),
 	    TEST(a_log_that_can_be_written_again_says_so_by_itself),
+	    TEST(an_error_of_the_disk_is_not_taken_for_a_late_line),
 	    TEST(what_was_written_is_synced_and_nothing_else),
 	    TEST(a_file_that_was_moved_away_is_gone_on_from),
 	    TEST(nothing_happens_when_it_was_not),

@@ -142,7 +142,12 @@ static void a_tag_that_nobody_knows_is_nothing_that_is_held(void **state)
 static void a_tag_of_another_client_is_not_known(void **state)
 {
 	(void)state;
-	see("db", "x", false, NULL, &first, true);
+	for (int i = 0; i < 5000; i++) {
+		char client[32];
+
+		(void)snprintf(client, sizeof(client), "c%d", i);
+		see(client, "x", false, NULL, &first, true);
+	}
 	see("web", "x", true, first.etag, &second, true);
 	assert_has("x", 2, 0);
 }

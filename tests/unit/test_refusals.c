@@ -79,6 +79,9 @@ static void the_first_is_recorded_and_the_others_are_counted(void **state)
 	refusals_write(refusals, audit, NOW_MS + REFUSALS_GROUP_MS);
 	assert_int_equal(count_in_log("\"subject\":\"expired: 41 more in a minute\""), 1);
 	assert_int_equal(count_in_log("tls.refused"), 2);
+	refusals_write(refusals, audit, NOW_MS + (int64_t)2 * REFUSALS_GROUP_MS);
+	refusals_write(refusals, audit, NOW_MS + (int64_t)3 * REFUSALS_GROUP_MS);
+	assert_int_equal(count_in_log("tls.refused"), 2);
 }
 
 static void ports_make_no_difference_and_all_else_does(void **state)
@@ -155,6 +158,7 @@ static void what_cannot_be_written_is_written_later(void **state)
 	refusals_write(refusals, audit, NOW_MS + REFUSALS_GROUP_MS + 1);
 	assert_int_equal(count_in_log("\"subject\":\"expired\""), 1);
 	assert_int_equal(count_in_log("expired: 1 more"), 1);
+	assert_int_equal(count_in_log("audit.resumed"), 0); /* no request was refused */
 }
 
 static void the_end_leaves_nothing_behind(void **state)
