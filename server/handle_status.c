@@ -9,7 +9,8 @@
 #include "handlers.h"
 #include "tacit/fd.h"
 
-#define LIMIT_MAX 1000
+#define LIMIT_MAX     1000
+#define LIMIT_DEFAULT 250 /* a page of these holds the routes up for some 8 ms */
 
 /*
  * How an instance stands to what its client is offered now. The order is that of the texts; a row
@@ -49,7 +50,7 @@ struct question {
 static int question_parse(struct exchange *exchange, struct question *ret_question)
 {
 	const struct request *request = exchange->request;
-	uint64_t limit = LIMIT_MAX;
+	uint64_t limit = LIMIT_DEFAULT;
 
 	if (request->by_client && !name_is_client(request->by_client))
 		return -TACIT_E_INVALID_NAME;
