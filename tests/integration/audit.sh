@@ -162,7 +162,7 @@ test_it_is_verified() {
 	refuse 1 '^tacit: audit.log line 3: the chain breaks here$' audit --verify
 	expect 1 "$tacit" audit --verify --json
 	json_is '.broken' 'audit.log line 3'
-	tail -n +"$(($(wc -l <saved) + 1))" "$log" >more
+	tail -n +"$(($(wc -l <saved) + 1))" "$log" >"more"
 	cat saved more >"$log"
 	run audit --verify
 }

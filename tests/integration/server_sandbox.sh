@@ -107,7 +107,7 @@ test_files_outside_of_its_directory_are_out_of_reach() {
 	need_root
 	new_store jailed
 	serve_dir jailed # as root, whom permissions would not stop
-	gives getpid done
+	gives getpid "done"
 	gives open-passwd EACCES
 	gives open-proc EACCES
 	gives list-root EACCES
@@ -150,8 +150,8 @@ test_without_a_sandbox_it_says_so() {
 		failed "says $(<server.err)"
 	each_thread Seccomp 0
 	# The checks above can fail.
-	gives open-passwd done
-	gives socket done
+	gives open-passwd "done"
+	gives socket "done"
 }
 
 test_on_a_kernel_without_landlock_one_line_says_so_and_the_rest_holds() {
@@ -171,7 +171,7 @@ test_on_a_kernel_without_landlock_one_line_says_so_and_the_rest_holds() {
 	each_thread CapEff 0000000000000000
 	each_thread Seccomp 2
 	gives socket EACCES
-	gives open-passwd done
+	gives open-passwd "done"
 	run put a <<<value
 }
 
