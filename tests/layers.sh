@@ -57,9 +57,40 @@ never() {
 # headers_of OTHER FOLDER: the names of OTHER's headers that FOLDER has none of.
 headers_of() {
 	find "$1" -name '*.h' | while read -r header; do
-		name=${header#"$1/"}
-		[ -e "$2/$name" ] || printf ' %s ' "$name"
+		name=${header##*/}
+		[ -n "$(find "$2" -name "$name")" ] || printf ' %s ' "$name"
 	done
+}
+
+# rooms FOLDER ROOM...: the folders of a program, lowest first; none includes a header of a higher
+# one. Rooms that are joined by a comma are on one level.
+rooms() {
+	folder=$1
+	shift
+	verdict "$folder: no room looks up" "$(printf '%s\n' "$all" |
+		awk -v folder="$folder/" -v order="$*" -v headers="$(find "$folder" -name '*.h' | tr '\n' ' ')" '
+			BEGIN {
+				count = split(order, rows, " ")
+				for (i = 1; i <= count; i++) {
+					n = split(rows[i], names, ",")
+					for (j = 1; j <= n; j++)
+						level[names[j]] = i
+				}
+				n = split(headers, paths, " ")
+				for (i = 1; i <= n; i++)
+					if (split(paths[i], part, "/") == 3)
+						level_of[part[3]] = level[part[2]]
+			}
+			index($1, folder) == 1 && split($1, part, "/") == 3 {
+				if (!(part[2] in level)) {
+					print part[2] " is not on the map"
+					next
+				}
+				name = $2
+				sub(/^store\//, "", name)
+				if (level_of[name] > level[part[2]])
+					print $1 " looks up to " $2
+			}')"
 }
 
 # The library's modules, lowest layer first.
@@ -103,6 +134,9 @@ library() {
 		}'
 }
 
+rooms server process store vault access,audit route home listener command
+rooms agent process source delivery watch,doctor
+
 never lib server agent cli
 never include server agent cli
 never server agent cli
@@ -112,23 +146,23 @@ never cli server agent
 only 'jansson' lib/json.c
 only 'openssl/' lib/tls.c lib/identity.c lib/identity_key.c lib/identity_make.c \
 	lib/identity_private.h lib/identity_read.c lib/identity_verify.c
-only 'microhttpd' server/listener.c server/listener_http.c server/listener_http.h \
-	server/listener_plain.c server/listener_request.c
-only 'gnutls/' server/authority.c server/listener_tls.c server/signing.c \
-	server/signing_request.c server/signing_request.h
+only 'microhttpd' server/listener/listener.c server/listener/listener_http.c server/listener/listener_http.h \
+	server/listener/listener_plain.c server/listener/listener_request.c
+only 'gnutls/' server/access/authority.c server/listener/listener_tls.c server/access/signing.c \
+	server/access/signing_request.c server/access/signing_request.h
 only 'sqlite3' server/store/sqlite.c
-only 'seccomp' server/sandbox_seccomp.c
+only 'seccomp' server/process/sandbox_seccomp.c
 
 verdict 'lower layers of the library never include upper ones' "$(library)"
 verdict 'the store knows nothing of what is above it' "$(printf '%s\n' "$all" |
 	awk '$1 ~ /^server\/store\// && $2 !~ /^(store\/|tacit\/|sqlite3)/ && $2 ~ /\.h$/ &&
 		system("test -e server/" $2) == 0')"
 verdict 'the listener is known to those who start it alone' "$(printf '%s\n' "$all" |
-	awk '$2 == "listener.h" && $1 !~ /^server\/(listener(_[a-z]+)?\.[ch]|(command_serve|process|main)\.c|service\.h)$/')"
+	awk '$2 == "listener.h" && $1 !~ /^server\/(listener\/.*|command\/(command_serve\.c|service\.h)|main\.c)$/')"
 verdict 'the store is reached through the vault alone' "$(printf '%s\n' "$all" |
-	awk '$2 ~ /store\/store\.h$/ && $1 !~ /^server\/(vault(_copy)?\.[ch]|store\/)/')"
+	awk '$2 ~ /store\/store\.h$/ && $1 !~ /^server\/(vault\/vault(_copy)?\.[ch]|store\/)/')"
 verdict 'grants are pure: no store, no socket, no file' "$(printf '%s\n' "$all" |
-	awk '$1 ~ /^server\/grants\./ &&
+	awk '$1 ~ /^server\/access\/grants\./ &&
 		$2 !~ /^(grants\.h|tacit\/(name|err)\.h|std(bool|def|int)\.h|string\.h)$/')"
 verdict 'names are pure' "$(printf '%s\n' "$all" |
 	awk '$1 ~ /(lib|tacit)\/name\./ &&

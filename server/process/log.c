@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "commands.h"
+#include "process.h"
 #include "tacit/fd.h"
 #include "tacit/json.h"
 

@@ -2,10 +2,10 @@
 #ifndef TACIT_SERVER_COMMANDS_H
 #define TACIT_SERVER_COMMANDS_H
 
+#include "process.h"
 #include "tacit/options.h"
 
-/* The subcommands, one file each: command_init.c, command_serve.c, command_check.c. */
-#define PROGRAM_NAME "tacit-server"
+/* The subcommands, one file each. */
 
 /* Where the master key of an existing store comes from: the same for every command. */
 #define KEY_OPTION_ROWS                                                                       \
@@ -33,13 +33,5 @@ int command_restore(const struct command *command, int argc, char *argv[]);
 int command_rekey(const struct command *command, int argc, char *argv[]);
 int command_health(const struct command *command, int argc, char *argv[]);
 int command_unseal(const struct command *command, int argc, char *argv[]);
-
-/* No core dumps, no tracing, no memory to be read by others; in process.c. */
-void process_harden(void);
-/*
- * Keeps all memory of the process off swap where that is allowed without a limit, as it is to root:
- * values pass through the buffers of libraries too. Elsewhere secret.h locks its own.
- */
-void process_lock_memory(void);
 
 #endif

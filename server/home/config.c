@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
+#include "process.h"
 #include "secrets.h"
 #include "tacit/deadline.h"
 

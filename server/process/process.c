@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "commands.h"
+#include "process.h"
 
 void process_harden(void)
 {
