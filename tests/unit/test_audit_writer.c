@@ -144,14 +144,14 @@ static void a_line_that_hangs_is_refused_in_time_and_the_next_at_once(void **sta
 	atomic_store(&disk_hangs, true);
 	begun_ms = now_ms();
 	assert_int_equal(audit_write(audit, &event), -TACIT_E_AUDIT_UNAVAILABLE);
-	assert_in_range(now_ms() - begun_ms, AUDIT_WAIT_MS - 50, 1000);
+	assert_in_range(now_ms() - begun_ms, AUDIT_WAIT_MS - 50, 2000);
 	assert_int_equal(audit_trouble(audit), -ETIMEDOUT);
 
 	begun_ms = now_ms();
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(audit_write(audit, &event), -TACIT_E_AUDIT_UNAVAILABLE);
 	audit_tick(audit);
-	assert_in_range(now_ms() - begun_ms, 0, 200);
+	assert_in_range(now_ms() - begun_ms, 0, AUDIT_WAIT_MS - 1);
 	atomic_store(&disk_hangs, false);
 }
 
