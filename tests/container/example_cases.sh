@@ -16,7 +16,7 @@ dockerfile_works() {
 		docker inspect -f '{{json .State}}' "$name"
 		fail 'not healthy'
 	}
-	docker logs "$name" 2>&1 | grep -q '^listening on port 8080.*/run/secrets/db_password$' ||
+	docker logs "$name" 2>&1 | grep -c '^listening on port 8080.*/run/secrets/db_password$' >/dev/null ||
 		fail "$(docker logs "$name" 2>&1)"
 	cmp "/proc/$(container_state "$name" Pid)/root/run/secrets/db_password" \
 		"$work/value/db_password"

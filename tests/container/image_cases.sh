@@ -72,7 +72,7 @@ image_serves_from_a_volume() {
 	docker volume rm "$(container state)"
 }
 
-sealed_server_waits() { docker logs "$1" 2>&1 | grep -q '^sealed:'; }
+sealed_server_waits() { docker logs "$1" 2>&1 | grep -c '^sealed:' >/dev/null; }
 probe() {
 	docker exec "$1" /usr/bin/tacit-server health --dir /var/lib/tacit >"$work/probe" 2>&1
 }

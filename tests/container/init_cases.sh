@@ -32,13 +32,13 @@ make_pair_dir() {
 	install -d -m 0700 -o "$user" -g "$user" "$pair_dir"
 }
 
-app_is_ready() { docker logs "$1" 2>&1 | grep -q '^listening on port 8080' || container_stopped "$1"; }
+app_is_ready() { docker logs "$1" 2>&1 | grep -c '^listening on port 8080' >/dev/null || container_stopped "$1"; }
 
 # check_app NAME PATH: it has read PATH, which it sees as it should, and nothing else shows the value.
 check_app() {
 	local name=$1 path=$2 file
 	wait_until 20 app_is_ready "$name" || true
-	docker logs "$name" 2>&1 | grep -q "^listening on port 8080, password read from $path\$" ||
+	docker logs "$name" 2>&1 | grep -c "^listening on port 8080, password read from $path\$" >/dev/null ||
 		fail "$(docker logs "$name" 2>&1)"
 	file=/proc/$(container_state "$name" Pid)/root$path
 	cmp "$file" "$work/value/db_password"

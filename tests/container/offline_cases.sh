@@ -21,6 +21,9 @@ template_delivers() {
 	check_processes "$name"
 }
 
+# All of the log is read: what ends its writer early would count as a failure.
+log_says() { docker logs "$1" 2>&1 | grep -c "$2" >/dev/null; }
+
 # A restart while the server says nothing; what lies on the disk tells nothing.
 cache_delivers() {
 	local name
@@ -37,7 +40,7 @@ cache_delivers() {
 	await_report "$name" 2 || true
 	docker unpause "$(container server)"
 	check_reported_file DB_PASSWORD_FILE db_password '/dev/shm/*'
-	docker logs "$name" 2>&1 | grep -q 'SERVER AWAY: DELIVERING FROM THE CACHE' || fail 'not loud'
+	wait_until 5 log_says "$name" 'SERVER AWAY: DELIVERING FROM THE CACHE' || fail "not loud: $(docker logs "$name" 2>&1 | tail -n 3)"
 }
 
 cache_may_fail() {
@@ -47,7 +50,7 @@ cache_may_fail() {
 		alpine run --cache /var/cache/tacit/web -- /probe DB_PASSWORD_FILE
 	await_report "$name" 1
 	check_reported_file DB_PASSWORD_FILE db_password '/dev/shm/*'
-	docker logs "$name" 2>&1 | grep -q '^tacit-agent: --cache .*: not stored: ' || fail 'no warning'
+	wait_until 5 log_says "$name" '^tacit-agent: --cache .*: not stored: ' || fail 'no warning'
 }
 
 private_is_refused() {

@@ -30,7 +30,7 @@ image_server() {
 		--label "$engine_label" >/dev/null
 }
 
-server_listens() { docker logs "$(container server)" 2>&1 | grep -q '^listening on https://'; }
+server_listens() { docker logs "$(container server)" 2>&1 | grep -c '^listening on https://' >/dev/null; }
 
 # Docker publishes another port at each start.
 server_port() { docker port "$(container server)" 8443/tcp | sed -n '1s/.*://p'; }
