@@ -125,8 +125,10 @@ static int rekey_ourselves(
 {
 	struct audit_state audit;
 	struct home home;
-	int r = home_open(config, HOME_SERVE, &home, &audit, fault);
+	int r = home_become_owner(config, fault);
 
+	if (r == 0)
+		r = home_open(config, HOME_SERVE, &home, &audit, fault);
 	if (r < 0)
 		return r;
 

@@ -9,6 +9,7 @@
 
 const struct option_row command_restore_options[] = {
     {"dir", "DIR", "a directory that is empty or not there yet (/var/lib/tacit)"},
+    {"user", "USER[:GROUP]", "whose the directory is, and as whom root will serve it"},
     {"verify", NULL, "only check that FILE is whole; needs no key and writes nothing"},
     KEY_OPTION_ROWS,
     {0},

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "activation.h"
@@ -20,7 +19,6 @@
 #include "socket.h"
 #include "sockets.h"
 #include "tacit/fd.h"
-#include "user.h"
 
 #define DRAIN_MS 10000
 
@@ -70,28 +68,6 @@ static void warn(const struct audit_state *audit)
 		    "memory", "cannot be locked, so values may reach swap; raise RLIMIT_MEMLOCK");
 }
 
-/*
- * Whom root becomes: the one who is named, or else the owner of the directory, so that nothing is
- * left in it that its owner cannot read.
- */
-static int become_user(const struct config *config, struct fault *fault)
-{
-	struct stat status;
-	struct user user;
-
-	if (stat(config->dir, &status) < 0)
-		return fault_set(fault, -errno, "%s", config->dir);
-
-	user = (struct user){.uid = status.st_uid, .gid = status.st_gid};
-	if (config->user && user_lookup(config->user, &user, fault) < 0)
-		return fault->err;
-	if (config->user && user.uid != status.st_uid)
-		return fault_set_why(
-		    fault, -EPERM, "belongs to another user than --user names", "%s", config->dir);
-
-	return geteuid() == 0 || config->user ? user_become(&user, fault) : 0;
-}
-
 static int sandbox(const struct serving *serving, struct fault *fault)
 {
 	bool landlock = true;
@@ -139,7 +115,7 @@ static int prepare(struct serving *serving, struct audit_state *ret_audit, struc
 	process_lock_memory();
 	signals_block();
 	if (r == 0)
-		r = become_user(serving->config, fault);
+		r = home_become_owner(serving->config, fault);
 	if (r == 0)
 		r = store_open_for(serving, ret_audit, fault);
 	if (r == 0)

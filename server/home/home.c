@@ -228,18 +228,47 @@ int home_check_new(const struct config *config, struct fault *fault)
 	return dir_is_empty(dirfd) ? 0 : not_empty(config, fault);
 }
 
-/* As the user whom the directory is to belong to, so that every file in it is his. */
-static int fill_as_user(
+/* The owner of a directory, or who is to be it. */
+static int owner_find(
+    const struct config *config, int dirfd, struct user *ret_user, struct fault *fault)
+{
+	struct stat status;
+
+	if (config->user)
+		return user_lookup(config->user, ret_user, fault);
+	if (fstat(dirfd, &status) < 0)
+		return fault_set(fault, -errno, "%s", config->dir);
+
+	*ret_user = (struct user){.uid = status.st_uid, .gid = status.st_gid};
+	return 0;
+}
+
+int home_become_owner(const struct config *config, struct fault *fault)
+{
+	cleanup_fd int dirfd = home_dir_open(config, fault);
+	struct stat status = {0};
+	struct user user;
+	int r = dirfd < 0 ? dirfd : owner_find(config, dirfd, &user, fault);
+
+	if (r == 0 && fstat(dirfd, &status) < 0)
+		r = fault_set(fault, -errno, "%s", config->dir);
+	if (r == 0 && user.uid != status.st_uid)
+		r = fault_set_why(
+		    fault, -EPERM, "belongs to another user than --user names", "%s", config->dir);
+	if (r < 0)
+		return r;
+
+	return geteuid() == 0 || config->user ? user_become(&user, fault) : 0;
+}
+
+/* So that every file in it is his. */
+static int fill_as_owner(
     const struct config *config, home_filler *fill, void *context, int dirfd, struct fault *fault)
 {
 	struct user user;
-	int r;
+	int r = owner_find(config, dirfd, &user, fault);
 
-	if (!config->user)
-		return fill(config, context, dirfd, fault);
-
-	r = user_lookup(config->user, &user, fault);
-	if (r == 0 && fchown(dirfd, user.uid, user.gid) < 0)
+	if (r == 0 && config->user && fchown(dirfd, user.uid, user.gid) < 0)
 		r = fault_set(fault, -errno, "--user %s: %s", config->user, config->dir);
 	if (r == 0)
 		r = user_assume(&user, fault);
@@ -267,7 +296,7 @@ int home_make(const struct config *config, home_filler *fill, void *context, str
 	if (r == 0) {
 		r = dir_check(dirfd, config, fault);
 		if (r == 0)
-			r = fill_as_user(config, fill, context, dirfd, fault);
+			r = fill_as_owner(config, fill, context, dirfd, fault);
 		if (r < 0)
 			home_remove(dirfd, config, dir_is_ours);
 	}

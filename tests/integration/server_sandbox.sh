@@ -61,6 +61,37 @@ test_root_becomes_the_owner_of_the_directory() {
 	serve_dir owned --user nobody
 }
 
+# all_nobodys DIR: everything in it.
+all_nobodys() {
+	[[ -z $(find "$1" ! -user nobody) ]] || failed "not nobody's: $(find "$1" ! -user nobody)"
+}
+
+test_what_root_does_in_anothers_directory_is_its_owners() {
+	need_root
+	chmod 0711 "$work"
+	mkdir -m 0700 theirs again
+	chown nobody theirs again
+	expect 0 "$tacit_server" init --dir theirs --url https://127.0.0.1:8443
+	all_nobodys theirs
+	cp theirs/master.key old.key
+	expect 0 "$tacit_server" rekey --dir theirs
+	all_nobodys theirs
+	! cmp -s theirs/master.key old.key || failed 'the same key'
+	expect 0 "$tacit_server" backup --dir theirs theirs.backup
+	cp theirs/master.key new.key
+	expect 0 "$tacit_server" restore --dir again --key-file new.key theirs.backup
+	all_nobodys again
+	expect 0 "$tacit_server" restore --dir third --user nobody --key-file new.key theirs.backup
+	all_nobodys third
+	serve_dir third
+	each_thread CapEff 0000000000000000
+	cp third/admin.pem admin.pem
+	export TACIT_IDENTITY=admin.pem
+	run ls
+	stop_server
+	all_nobodys third
+}
+
 test_every_thread_has_given_up_its_privileges() {
 	need_root
 	serve_as_nobody powerless --metrics-listen :0 --enroll-listen 127.0.0.1:0
