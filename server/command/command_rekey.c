@@ -10,6 +10,7 @@
 #include "config.h"
 #include "control.h"
 #include "home.h"
+#include "owner.h"
 #include "rekey.h"
 #include "rewrap.h"
 #include "tacit/fd.h"
@@ -124,8 +125,8 @@ static int rekey_ourselves(
     const struct config *config, const struct rekey_request *request, struct fault *fault)
 {
 	struct audit_state audit;
-	struct home home;
-	int r = home_become_owner(config, fault);
+	struct home home = {.dirfd = -1, .lock_fd = -1};
+	int r = owner_become(config, fault);
 
 	if (r == 0)
 		r = home_open(config, HOME_SERVE, &home, &audit, fault);

@@ -13,6 +13,7 @@
 #include "listener.h"
 #include "listener_plain.h"
 #include "notify.h"
+#include "owner.h"
 #include "sandbox.h"
 #include "service.h"
 #include "signals.h"
@@ -115,7 +116,7 @@ static int prepare(struct serving *serving, struct audit_state *ret_audit, struc
 	process_lock_memory();
 	signals_block();
 	if (r == 0)
-		r = home_become_owner(serving->config, fault);
+		r = owner_become(serving->config, fault);
 	if (r == 0)
 		r = store_open_for(serving, ret_audit, fault);
 	if (r == 0)

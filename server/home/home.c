@@ -13,6 +13,7 @@
 
 #include "audit_mark.h"
 #include "audit_verify.h"
+#include "owner.h"
 #include "tacit/fd.h"
 #include "user.h"
 
@@ -228,50 +229,12 @@ int home_check_new(const struct config *config, struct fault *fault)
 	return dir_is_empty(dirfd) ? 0 : not_empty(config, fault);
 }
 
-/* The owner of a directory, or who is to be it. */
-static int owner_find(
-    const struct config *config, int dirfd, struct user *ret_user, struct fault *fault)
-{
-	struct stat status;
-
-	if (config->user)
-		return user_lookup(config->user, ret_user, fault);
-	if (fstat(dirfd, &status) < 0)
-		return fault_set(fault, -errno, "%s", config->dir);
-
-	*ret_user = (struct user){.uid = status.st_uid, .gid = status.st_gid};
-	return 0;
-}
-
-int home_become_owner(const struct config *config, struct fault *fault)
-{
-	cleanup_fd int dirfd = home_dir_open(config, fault);
-	struct stat status = {0};
-	struct user user;
-	int r = dirfd < 0 ? dirfd : owner_find(config, dirfd, &user, fault);
-
-	if (r == 0 && fstat(dirfd, &status) < 0)
-		r = fault_set(fault, -errno, "%s", config->dir);
-	if (r == 0 && user.uid != status.st_uid)
-		r = fault_set_why(
-		    fault, -EPERM, "belongs to another user than --user names", "%s", config->dir);
-	if (r < 0)
-		return r;
-
-	return geteuid() == 0 || config->user ? user_become(&user, fault) : 0;
-}
-
-/* So that every file in it is his. */
+/* So that every file in it is its owner's. */
 static int fill_as_owner(
     const struct config *config, home_filler *fill, void *context, int dirfd, struct fault *fault)
 {
-	struct user user;
-	int r = owner_find(config, dirfd, &user, fault);
+	int r = owner_assume(config, dirfd, fault);
 
-	if (r == 0 && config->user && fchown(dirfd, user.uid, user.gid) < 0)
-		r = fault_set(fault, -errno, "--user %s: %s", config->user, config->dir);
-	if (r == 0)
-		r = user_assume(&user, fault);
 	if (r < 0)
 		return r;
 

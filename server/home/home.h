@@ -29,13 +29,6 @@ int home_dir_open(const struct config *config, struct fault *fault);
 #define ADMIN_FILE "admin.pem"
 
 /*
- * Whom root becomes, for good, before it writes to a store: whoever owns the directory, so that
- * nothing is left in it that its owner cannot read. Who is named as config->user has to be that
- * one. -EPERM and what user.h returns.
- */
-int home_become_owner(const struct config *config, struct fault *fault);
-
-/*
  * Makes a new directory (or takes an empty one) and everything in it, as the user whom it belongs
  * to, or is to belong to; `admin.pem` holds an
  * identity with the admin role. Whatever was made is removed again on failure.
