@@ -75,7 +75,9 @@ meson_tests() {
 	local part=$1 directory=$2 logs=$2/meson-logs status=0
 	shift 2
 	rm -f "$logs/$part"*
-	meson test -C "$directory" --no-rebuild --no-stdsplit --logbase "$part" "$@" \
+	# One more than there are cores: many tests wait most of the time.
+	meson test -C "$directory" --no-rebuild --no-stdsplit --num-processes $((cores + 1)) \
+		--logbase "$part" "$@" \
 		>"$log" 2>&1 || status=$?
 	if ! compgen -G "$logs/$part*.txt" >/dev/null; then
 		verdict 1 "$part" 'no test was run'

@@ -56,8 +56,12 @@ stop_server() { stop_server_by TERM; }
 stop_server_by() {
 	kill "-$1" "$server_pid"
 	server_status=0
-	wait "$server_pid" || server_status=$?
+	wait "$server_pid" 2>/dev/null || server_status=$?
+	# One that another shell has started cannot be waited for, and may take a while to be gone.
+	wait_until 10 process_ended "$server_pid" || failed 'the server does not end'
 }
+
+process_ended() { ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"; }
 
 # call PATH [CURL-OPTION]...: an HTTP status on stdout (000: no answer), the body in `body`.
 call() {
