@@ -285,20 +285,27 @@ static int write_logs(struct backup *backup, int dirfd)
 int backup_write(int dirfd, const char *dir, const struct keys *keys,
     const struct backup_output *output, struct fault *fault)
 {
-	struct backup backup = {.keys = keys,
+	/* See backup_file.h: not on the stack. */
+	cleanup_free struct backup *backup =
+	    aligned_alloc(_Alignof(struct backup), sizeof(*backup));
+	struct fault first = {0};
+	int r;
+
+	if (!backup)
+		return fault_set(fault, -ENOMEM, "backup of %s", dir);
+
+	*backup = (struct backup){.keys = keys,
 	    .writer = {.put = output->put, .context = output->context},
 	    .output = output};
-	struct fault first = {0};
-	int r = backup_write_begin(&backup.writer, keys);
-
+	r = backup_write_begin(&backup->writer, keys);
 	if (r == 0)
-		r = write_head(&backup, dirfd, dir);
+		r = write_head(backup, dirfd, dir);
 	if (r == 0)
-		r = write_rows(&backup, dir, &first);
+		r = write_rows(backup, dir, &first);
 	if (r == 0)
-		r = write_logs(&backup, dirfd);
+		r = write_logs(backup, dirfd);
 	if (r == 0)
-		r = backup_write_end(&backup.writer);
+		r = backup_write_end(&backup->writer);
 	if (r < 0 && first.err < 0 && fault)
 		*fault = first;
 	else if (r < 0)

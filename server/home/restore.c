@@ -163,9 +163,10 @@ static int take_part(struct restore *restore, enum backup_kind kind, const struc
 /* Walks over the backup: to check it, and, with a directory, to write what is in it. */
 static int walk(struct restore *restore)
 {
-	struct backup_reader reader;
+	cleanup_free struct backup_reader *reader =
+	    aligned_alloc(_Alignof(struct backup_reader), sizeof(*reader));
 	enum backup_kind kind = BACKUP_INFO;
-	int r = backup_read_begin(&reader, restore->fd, restore->keys);
+	int r = reader ? backup_read_begin(reader, restore->fd, restore->keys) : -ENOMEM;
 
 	restore->has_seal = false;
 	restore->file_fd = -1;
@@ -173,10 +174,10 @@ static int walk(struct restore *restore)
 	while (r == 0 && kind != BACKUP_END) {
 		cleanup_secret struct secret *part = NULL;
 
-		r = backup_read_part(&reader, &kind, &part);
+		r = backup_read_part(reader, &kind, &part);
 		if (r == 0)
 			r = take_part(restore, kind, part);
-		progress_show(restore->progress, reader.sums.bytes / 1024, restore->size / 1024);
+		progress_show(restore->progress, reader->sums.bytes / 1024, restore->size / 1024);
 	}
 	fd_cleanup(&restore->file_fd);
 	return r;

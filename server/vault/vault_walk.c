@@ -89,7 +89,8 @@ static int batch_add(struct batch *batch, const struct batch_row *row, const uin
 	}
 
 	memcpy(batch->bytes + batch->len, row, sizeof(*row));
-	memcpy(batch->bytes + batch->len + sizeof(*row), bytes, row->len);
+	if (row->len > 0) /* an altered row may be empty, and then has no address */
+		memcpy(batch->bytes + batch->len + sizeof(*row), bytes, row->len);
 	batch->len = need;
 	return 0;
 }
