@@ -45,7 +45,7 @@ static inline void metrics_add(atomic_uint_fast64_t *counter)
 	(void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* `route` is its number in the table of route.c, or their count for a path that has none. */
+/* `route` is its number in route_table.c, or their count for a path that has none. */
 void metrics_count_request(struct metrics *metrics, size_t route, int status, int64_t duration_us);
 
 /* `err` is what audit_write() returned. */

@@ -4,6 +4,7 @@
 
 #include "audit_mark.h"
 #include "handlers.h"
+#include "route_table.h"
 
 /* How the server is: for load balancers and service managers, and in numbers for Prometheus. */
 

@@ -16,7 +16,7 @@ static struct metrics metrics;
 static struct counters counters;
 static char text[65536];
 
-/* Two routes, as route.c would describe them. */
+/* Two routes, as route_table.c would describe them. */
 static int name_route(size_t route, const char **ret_method, char *ret_path, size_t size)
 {
 	if (route > 1)
