@@ -11,7 +11,7 @@
 
 /*
  * A TLS 1.3 client on OpenSSL: its own certificate, one trusted CA, the host name checked
- * (RFC 9525). lib/tls.c and lib/identity*.c are the only includers of OpenSSL.
+ * (RFC 9525). lib/tls*.[ch] and lib/identity*.[ch] are the only includers of OpenSSL.
  */
 struct tls_context;
 struct tls_connection;

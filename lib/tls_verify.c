@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include <openssl/x509v3.h>
+
+#include "identity_private.h"
+#include "tls_private.h"
+
+/* The CA among what the server has sent, or NULL. */
+static X509 *find_pinned(STACK_OF(X509) * sent, const uint8_t hash[static IDENTITY_CA_HASH_BYTES])
+{
+	for (int i = 0; i < sk_X509_num(sent); i++) {
+		X509 *certificate = sk_X509_value(sent, i);
+
+		if (certificate_has_hash(certificate, hash) && X509_check_ca(certificate) == 1)
+			return certificate;
+	}
+
+	return NULL;
+}
+
+/* Makes the pinned CA the only anchor, and lets OpenSSL verify the chain to it as any other. */
+int tls_verify_pinned(X509_STORE_CTX *store, void *argument)
+{
+	const struct tls_context *context = argument;
+	X509 *ca = find_pinned(X509_STORE_CTX_get0_untrusted(store), context->ca_hash);
+	STACK_OF(X509) *anchors = ca ? sk_X509_new_null() : NULL;
+	int result = 0;
+
+	if (anchors && sk_X509_push(anchors, ca) > 0) {
+		X509_STORE_CTX_set0_trusted_stack(store, anchors);
+		result = X509_verify_cert(store);
+	} else {
+		X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+	}
+
+	sk_X509_free(anchors);
+	return result;
+}
+
+static const struct {
+	long verdict;
+	int err;
+} verdicts[] = {
+    {X509_V_ERR_HOSTNAME_MISMATCH, -TACIT_E_TLS_HOST},
+    {X509_V_ERR_IP_ADDRESS_MISMATCH, -TACIT_E_TLS_HOST},
+    {X509_V_ERR_CERT_HAS_EXPIRED, -TACIT_E_TLS_SERVER_EXPIRED},
+    {X509_V_ERR_CERT_NOT_YET_VALID, -TACIT_E_TLS_SERVER_EXPIRED},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, -TACIT_E_TLS_CA},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, -TACIT_E_TLS_CA},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, -TACIT_E_TLS_CA},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, -TACIT_E_TLS_CA},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, -TACIT_E_TLS_CA},
+    {X509_V_ERR_CERT_SIGNATURE_FAILURE, -TACIT_E_TLS_CA},
+};
+
+int tls_verify_error(long verdict)
+{
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+		if (verdict == verdicts[i].verdict)
+			return verdicts[i].err;
+
+	return 0;
+}
