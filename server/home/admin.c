@@ -61,3 +61,18 @@ int admin_issue_file(struct home *home, struct fault *fault)
 	r = fd_create_file(home->dirfd, ADMIN_FILE, 0400, secret_bytes(pem), secret_len(pem));
 	return r < 0 ? fault_set(fault, r, ADMIN_FILE) : 0;
 }
+
+int admin_create(int dirfd, struct server *server, struct fault *fault)
+{
+	int64_t not_after = time(NULL) + ADMIN_LIFETIME_S;
+	cleanup_secret struct secret *pem = NULL;
+	int r = clients_put(server->clients, admin_name, ROLE_ADMIN, not_after);
+
+	if (r == 0)
+		r = authority_new_identity(server->authority, admin_name,
+		    clients_find(server->clients, admin_name)->generation, not_after, &pem);
+	if (r == 0)
+		r = fd_create_file(dirfd, ADMIN_FILE, 0400, secret_bytes(pem), secret_len(pem));
+
+	return r < 0 ? fault_set(fault, r, ADMIN_FILE) : 0;
+}

@@ -18,4 +18,7 @@ int admin_issue(struct server *server, struct secret **ret_pem, struct fault *fa
 /* The same, into DIR/admin.pem. */
 int admin_issue_file(struct home *home, struct fault *fault);
 
+/* The first one, of a new store that nobody else has yet: adds `admin`, and makes DIR/admin.pem. */
+int admin_create(int dirfd, struct server *server, struct fault *fault);
+
 #endif

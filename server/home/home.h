@@ -3,6 +3,7 @@
 #define TACIT_SERVER_HOME_H
 
 #include "config.h"
+#include "home_dir.h"
 #include "route.h"
 #include "tacit/err.h"
 
@@ -21,29 +22,12 @@ enum home_use {
 	HOME_CHECK, /* reads only; a server may be running beside */
 };
 
-/* The directory itself, whatever is in it; a negative error. */
-int home_dir_open(const struct config *config, struct fault *fault);
-
-#define STORE_FILE "store.db"
-#define LOCK_FILE  "lock"
-#define ADMIN_FILE "admin.pem"
-
 /*
  * Makes a new directory (or takes an empty one) and everything in it, as the user whom it belongs
- * to, or is to belong to; `admin.pem` holds an
- * identity with the admin role. Whatever was made is removed again on failure.
+ * to, or is to belong to; `admin.pem` holds an identity with the admin role. Whatever was made is
+ * removed again on failure.
  */
 int home_create(const struct config *config, struct fault *fault);
-
-/*
- * What home_create() does around filling the directory: `fill` gets `context`, and what it has made
- * goes away again when it fails.
- */
-typedef int home_filler(const struct config *config, void *context, int dirfd, struct fault *fault);
-int home_make(const struct config *config, home_filler *fill, void *context, struct fault *fault);
-
-/* Whether there could be a new one: before anything else is begun. -ENOTEMPTY, -errno. */
-int home_check_new(const struct config *config, struct fault *fault);
 
 /*
  * Opens one. -TACIT_E_STORE_LOCKED when another process serves it, -TACIT_E_INSECURE_DIR when

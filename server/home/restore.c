@@ -7,181 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "admin.h"
 #include "audit.h"
-#include "backup_file.h"
 #include "home.h"
-#include "tacit/codec.h"
+#include "restore_private.h"
 #include "tacit/fd.h"
-#include "vault_copy.h"
-
-struct restore {
-	const struct config *config;
-	const char *path; /* of the backup */
-	int fd;
-	struct progress *progress;
-	uint64_t size;
-
-	int dirfd; /* where it goes; -1 while it is only checked */
-	struct vault_copy *rows;
-	int file_fd; /* being written; -1 */
-	uint64_t file_left;
-
-	const struct keys *keys; /* once the master key has opened the seal */
-	bool has_seal;
-	struct seal seal;
-	char key_path[PATH_MAX]; /* where the key was when the backup was made; "" */
-	int64_t begun;
-};
-
-static int malformed(void)
-{
-	return -TACIT_E_CORRUPT;
-}
-
-static int take_info(struct restore *restore, struct decoder *part)
-{
-	char version[64];
-
-	restore->begun = (int64_t)decode_u64(part);
-	decode_text(part, version, sizeof(version));
-	decode_text(part, restore->key_path, sizeof(restore->key_path));
-	return decode_end(part) < 0 ? malformed() : 0;
-}
-
-static int take_seal(struct restore *restore, const struct secret *text)
-{
-	if (restore->has_seal ||
-	    seal_parse(secret_bytes(text), secret_len(text), &restore->seal) < 0)
-		return malformed();
-
-	restore->has_seal = true;
-	return 0;
-}
-
-static int take_rows(struct restore *restore, struct decoder *part)
-{
-	while (part->left > 0 && !part->failed) {
-		size_t key_len, value_len;
-		const uint8_t *key = decode_bytes(part, &key_len);
-		const uint8_t *value = decode_bytes(part, &value_len);
-		int r = 0;
-
-		if (part->failed)
-			return malformed();
-		if (restore->rows)
-			r = vault_copy_add(restore->rows, key, key_len, value, value_len);
-		if (r < 0)
-			return r;
-	}
-
-	return part->failed ? malformed() : 0;
-}
-
-static int file_close(struct restore *restore)
-{
-	int r = 0;
-
-	if (restore->file_left > 0)
-		return malformed();
-	if (restore->file_fd >= 0 && fsync(restore->file_fd) < 0)
-		r = -errno;
-	fd_cleanup(&restore->file_fd);
-	restore->file_fd = -1;
-	return r;
-}
-
-/* Nothing but the logs has a place here, and never a path. */
-static bool is_log_name(const char *name)
-{
-	size_t len = strlen(AUDIT_FILE);
-
-	return !strncmp(name, AUDIT_FILE, len) && !strchr(name, '/') &&
-	       (name[len] == '\0' || name[len] == '.' || name[len] == '-');
-}
-
-static int take_file(struct restore *restore, struct decoder *part)
-{
-	char name[256];
-	uint64_t size;
-
-	decode_text(part, name, sizeof(name));
-	size = decode_u64(part);
-	if (decode_end(part) < 0 || !is_log_name(name) || file_close(restore) < 0)
-		return malformed();
-
-	restore->file_left = size;
-	if (restore->dirfd < 0)
-		return 0;
-
-	restore->file_fd = openat(
-	    restore->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return restore->file_fd < 0 ? -errno : 0;
-}
-
-static int take_data(struct restore *restore, const struct secret *part)
-{
-	cleanup_secret struct secret *piece = NULL;
-	size_t len = secret_len(part);
-	int r;
-
-	if (len < ENVELOPE_OVERHEAD_BYTES || len - ENVELOPE_OVERHEAD_BYTES > restore->file_left)
-		return malformed();
-
-	restore->file_left -= len - ENVELOPE_OVERHEAD_BYTES;
-	if (restore->file_fd < 0)
-		return 0;
-
-	r = backup_open_piece(restore->keys, part, &piece);
-	return r < 0 ? r : fd_write_all(restore->file_fd, secret_bytes(piece), secret_len(piece));
-}
-
-static int take_part(struct restore *restore, enum backup_kind kind, const struct secret *part)
-{
-	struct decoder decoder = {.at = secret_bytes(part), .left = secret_len(part)};
-
-	switch (kind) {
-	case BACKUP_INFO:
-		return take_info(restore, &decoder);
-	case BACKUP_SEAL:
-		return take_seal(restore, part);
-	case BACKUP_ROWS:
-		return take_rows(restore, &decoder);
-	case BACKUP_FILE:
-		return take_file(restore, &decoder);
-	case BACKUP_DATA:
-		return take_data(restore, part);
-	case BACKUP_END:
-		return restore->has_seal ? file_close(restore) : malformed();
-	}
-
-	return malformed();
-}
-
-/* Walks over the backup: to check it, and, with a directory, to write what is in it. */
-static int walk(struct restore *restore)
-{
-	cleanup_free struct backup_reader *reader =
-	    aligned_alloc(_Alignof(struct backup_reader), sizeof(*reader));
-	enum backup_kind kind = BACKUP_INFO;
-	int r = reader ? backup_read_begin(reader, restore->fd, restore->keys) : -ENOMEM;
-
-	restore->has_seal = false;
-	restore->file_fd = -1;
-	restore->file_left = 0;
-	while (r == 0 && kind != BACKUP_END) {
-		cleanup_secret struct secret *part = NULL;
-
-		r = backup_read_part(reader, &kind, &part);
-		if (r == 0)
-			r = take_part(restore, kind, part);
-		progress_show(restore->progress, reader->sums.bytes / 1024, restore->size / 1024);
-	}
-	fd_cleanup(&restore->file_fd);
-	return r;
-}
 
 /* Says where in the file it went wrong, as far as that helps. */
 static int walk_verdict(const struct restore *restore, int r, struct fault *fault)
@@ -281,7 +112,7 @@ static int fill(struct restore *restore, const struct opened *opened, struct fau
 	r = vault_copy_create(path, &restore->rows, fault);
 	if (r < 0)
 		return r;
-	r = walk(restore);
+	r = restore_walk(restore);
 	if (r == 0)
 		r = vault_copy_finish(restore->rows);
 	vault_copy_free(restore->rows);
@@ -345,14 +176,14 @@ static int fill_directory(
 /* Without a key first: the seal is in there, and a broken file needs no key to be so. */
 static int check(struct restore *restore, struct opened *opened, struct fault *fault)
 {
-	int r = walk_verdict(restore, walk(restore), fault);
+	int r = walk_verdict(restore, restore_walk(restore), fault);
 
 	if (r == 0)
 		r = seal_unlock(restore, opened, fault);
 	if (r < 0)
 		return r;
 
-	r = walk(restore);
+	r = restore_walk(restore);
 	if (r == -TACIT_E_CORRUPT)
 		return fault_set_why(fault, r,
 		    "not made by this store, or altered; nothing was restored", "%s",
@@ -387,7 +218,7 @@ int restore_verify(
 	int r = backup_open(&restore, fault);
 
 	if (r == 0)
-		r = walk_verdict(&restore, walk(&restore), fault);
+		r = walk_verdict(&restore, restore_walk(&restore), fault);
 	fd_cleanup(&restore.fd);
 	if (r == 0)
 		*ret_begun = restore.begun;
