@@ -333,7 +333,7 @@ static const struct table_column client_columns[] = {
     {NULL, false},
 };
 
-static const struct listing_shape client_shape = {"clients", client_columns, client_add_row};
+static const struct listing_shape client_shape = {"clients", client_columns, client_add_row, NULL};
 
 static int client_ls(struct session *session)
 {

@@ -104,7 +104,7 @@ static const struct table_column grants_columns[] = {
     {NULL, false},
 };
 
-static const struct listing_shape grants_shape = {"grants", grants_columns, grants_add_row};
+static const struct listing_shape grants_shape = {"grants", grants_columns, grants_add_row, NULL};
 
 /* The server's grants of one client do not repeat its name in each; the list of all needs it. */
 static int add_grant(struct listing *listing, const char *client, const struct json *grant)

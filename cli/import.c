@@ -31,7 +31,7 @@ static const struct table_column import_columns[] = {
     {NULL, false},
 };
 
-static const struct listing_shape import_shape = {"imported", import_columns, import_add_row};
+static const struct listing_shape import_shape = {"imported", import_columns, import_add_row, NULL};
 
 /* The fault names the file and the line, and of what stands there nothing. */
 static int parse_fault(struct session *session, int err, const char *path, unsigned line)

@@ -6,12 +6,13 @@
 
 /*
  * What `ls`, `versions`, `client ls`, `grants` and `import` print: a table, or with --json one
- * object whose one member is the array of the same things. Nothing shows before all is there.
+ * object whose first member is the array of the same things. Nothing shows before all is there.
  */
 struct listing_shape {
 	const char *key; /* of the array: "secrets" */
 	const struct table_column *columns;
 	void (*add_row)(struct table *table, const struct json *item);
+	const char *const *also; /* texts and numbers beside the array, for --json; NULL for none */
 };
 
 struct listing {
@@ -20,6 +21,7 @@ struct listing {
 	FILE *json; /* NULL when a table is wanted */
 	char *json_text;
 	size_t json_text_len;
+	struct json *also; /* what goes beside it, as the answer that was added first has it */
 	size_t count;
 };
 

@@ -124,7 +124,7 @@ static const struct table_column ls_columns[] = {
     {NULL, false},
 };
 
-static const struct listing_shape ls_shape = {"secrets", ls_columns, ls_add_row};
+static const struct listing_shape ls_shape = {"secrets", ls_columns, ls_add_row, NULL};
 
 static int ls_path(
     const char *prefix, const char *after, bool deleted, char ret_path[static PROTO_PATH_MAX_BYTES])
@@ -244,7 +244,8 @@ static const struct table_column versions_columns[] = {
     {NULL, false},
 };
 
-static const struct listing_shape versions_shape = {"versions", versions_columns, versions_add_row};
+static const struct listing_shape versions_shape = {
+    "versions", versions_columns, versions_add_row, NULL};
 
 static int versions(struct session *session)
 {

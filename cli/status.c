@@ -7,11 +7,9 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "query.h"
 #include "session.h"
+#include "status_view.h"
 #include "tacit/fd.h"
-
-#define WAIT_S 2 /* states change with time too */
 
 const struct option_row status_options[] = {
     {"watch", NULL, "show how it changes, until all instances have what they may read"},
@@ -20,110 +18,6 @@ const struct option_row status_options[] = {
     {"json", NULL, "print JSON; with --watch one object a line"},
     COMMON_OPTIONS,
 };
-
-/* ---- asking ---- */
-
-/* What the server knows; it comes in pages. */
-struct view {
-	struct json **pages; /* owned */
-	size_t count;
-	char etag[PROTO_ETAG_MAX_BYTES];
-};
-
-static void view_free(struct view *view)
-{
-	for (size_t i = 0; i < view->count; i++)
-		json_free(view->pages[i]);
-	free(view->pages);
-	*view = (struct view){0};
-}
-
-static int path_fill(
-    struct session *session, const char *after, char ret_path[static PROTO_PATH_MAX_BYTES])
-{
-	static const char *const filters[] = {"client", "secret"};
-	int err = proto_path(ret_path, "/v1/status");
-
-	for (size_t i = 0; err == 0 && i < sizeof(filters) / sizeof(filters[0]); i++) {
-		const char *text = arguments_option(&session->arguments, filters[i]);
-
-		if (text)
-			err = query_add(ret_path, filters[i], text);
-	}
-	if (err == 0 && after)
-		err = query_add(ret_path, "after", after);
-
-	return err < 0 ? fault_set(&session->fault, err, "status") : 0;
-}
-
-/* A page; one that is known by `etag` is waited for. */
-static int page_get(struct session *session, const char *after, const char *etag,
-    char ret_etag[static PROTO_ETAG_MAX_BYTES], struct json **ret_page)
-{
-	cleanup_response struct http_response response = {0};
-	char path[PROTO_PATH_MAX_BYTES], prefer[16];
-	struct http_request request = {.method = "GET", .path = path, .accept = PROTO_TYPE_JSON};
-	int err = path_fill(session, after, path);
-
-	if (err < 0)
-		return err;
-	if (etag && *etag) {
-		(void)snprintf(prefer, sizeof(prefer), "wait=%d", WAIT_S);
-		request.prefer = prefer;
-		request.if_none_match = etag;
-	}
-
-	err = connection_send(&session->connection, &request, "status", &response, &session->fault);
-	if (err < 0)
-		return err;
-	if (json_parse(secret_bytes(response.body), secret_len(response.body), ret_page, NULL) < 0)
-		return connection_bad_answer("status", &session->fault);
-
-	memcpy(ret_etag, response.etag, PROTO_ETAG_MAX_BYTES);
-	return 0;
-}
-
-static int view_add(struct session *session, struct view *view, struct json *page)
-{
-	struct json **pages = reallocarray(view->pages, view->count + 1, sizeof(struct json *));
-
-	if (!pages) {
-		json_free(page);
-		return fault_set(&session->fault, -ENOMEM, "status");
-	}
-
-	view->pages = pages;
-	pages[view->count++] = page;
-	return json_array_at(page, "instances") ? 0
-	                                        : connection_bad_answer("status", &session->fault);
-}
-
-/* Gets all of it anew; where there is nothing new it takes up to WAIT_S. */
-static int view_get(struct session *session, struct view *view)
-{
-	struct view fresh = {0};
-	char unused[PROTO_ETAG_MAX_BYTES];
-	const char *after = NULL;
-	int err;
-
-	do {
-		struct json *page = NULL;
-
-		err = page_get(
-		    session, after, after ? NULL : view->etag, after ? unused : fresh.etag, &page);
-		if (err == 0)
-			err = view_add(session, &fresh, page);
-		after = err == 0 ? json_text_at(page, "next") : NULL;
-	} while (after);
-
-	if (err < 0) {
-		view_free(&fresh);
-		return err;
-	}
-	view_free(view);
-	*view = fresh;
-	return 0;
-}
 
 /* ---- what it means ---- */
 
@@ -153,22 +47,15 @@ static bool has_all(const struct json *instance)
 	return true;
 }
 
-static const char *text_at(const struct json *json, const char *key)
-{
-	const char *text = json_text_at(json, key);
-
-	return text ? text : "-";
-}
-
 /* An instance that has every version may still lack a new file name or mode. */
 static const char *row_state(const struct json *instance, const struct json *secret)
 {
 	if (is_current(secret))
-		return has_all(instance) ? text_at(instance, "state") : "current";
+		return has_all(instance) ? view_text(instance, "state") : "current";
 	if (version_at(secret, "current") == 0)
 		return "withdrawn";
 
-	return text_at(instance, "state");
+	return view_text(instance, "state");
 }
 
 static const struct table_column columns[] = {
@@ -224,7 +111,8 @@ static void add_instance(struct table *table, const struct json *instance)
 	}
 }
 
-static const struct listing_shape shape = {"instances", columns, add_instance};
+static const char *const about[] = {"since", "pushed_out", NULL};
+static const struct listing_shape shape = {"instances", columns, add_instance, about};
 
 /* Nobody is to take those that the server knows for all that there are. */
 static void say_pushed_out(const struct view *view)
@@ -279,19 +167,22 @@ static void tally_name(struct tally *tally, const struct json *instance)
 {
 	size_t len = strlen(tally->who);
 	int added = snprintf(tally->who + len, sizeof(tally->who) - len, "%s%s/%s (%s)",
-	    len ? ", " : "", text_at(instance, "client"), text_at(instance, "instance"),
-	    text_at(instance, "state"));
+	    len ? ", " : "", view_text(instance, "client"), view_text(instance, "instance"),
+	    view_text(instance, "state"));
 
 	if (added < 0 || (size_t)added >= sizeof(tally->who) - len)
 		(void)snprintf(tally->who + (len < 390 ? len : 390), 8, ", ...");
 }
 
-/* A client that was revoked is to get nothing, so it is not waited for. */
+/*
+ * A client that was revoked is to get nothing, so it is not waited for; nor is one that has made
+ * way for another.
+ */
 static void tally_add(struct tally *tally, const struct json *instance, bool by_secret)
 {
-	const char *state = text_at(instance, "state");
+	const char *state = view_text(instance, "state");
 
-	if (!strcmp(state, "revoked"))
+	if (!strcmp(state, "revoked") || !strcmp(state, "replaced"))
 		return;
 
 	tally->all++;

@@ -226,7 +226,7 @@ static const struct table_column token_columns[] = {
     {NULL, false},
 };
 
-static const struct listing_shape token_shape = {"tokens", token_columns, token_add_row};
+static const struct listing_shape token_shape = {"tokens", token_columns, token_add_row, NULL};
 
 static int token_ls(struct session *session)
 {

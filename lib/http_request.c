@@ -64,6 +64,7 @@ int http_request_print(
 	print_field(printer, "If-None-Match", request->if_none_match);
 	print_field(printer, "Prefer", request->prefer);
 	print_field(printer, "Tacit-Instance", request->instance);
+	print_field(printer, "Tacit-Instance-Id", request->instance_id);
 	if (has_body)
 		print(printer, "Content-Length: %zu\r\n", request->body_len);
 	print(printer, "\r\n");

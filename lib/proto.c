@@ -151,6 +151,14 @@ int proto_instance_parse(
 	return 0;
 }
 
+bool proto_instance_is_id(const char *text)
+{
+	size_t len =
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return len > 0 && len <= PROTO_INSTANCE_ID_MAX_BYTES && text[len] == '\0';
+}
+
 void proto_instance_print(
     const char *host, long number, bool watches, char ret_text[static PROTO_INSTANCE_MAX_BYTES])
 {

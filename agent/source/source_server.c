@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,12 @@
 #include "tacit/http_client.h"
 #include "tacit/proto.h"
 
-#define BUNDLE_PATH    "/v1/bundle"
-#define BACKOFF_MAX_MS 2000
-#define ANSWER_MS      10000 /* for an answer, on top of what it is asked to wait */
-#define PATIENCE_MS    3000  /* with a server that is away, while there is a cache */
+#define BUNDLE_PATH       "/v1/bundle"
+#define BACKOFF_MAX_MS    2000
+#define ANSWER_MS         10000 /* for an answer, on top of what it is asked to wait */
+#define PATIENCE_MS       3000  /* with a server that is away, while there is a cache */
+
+#define INSTANCE_ID_BYTES 6 /* two of a client's 1000 instances will not make up the same */
 
 struct source_server {
 	struct source source;
@@ -29,6 +32,7 @@ struct source_server {
 	struct cache *cache;             /* NULL unless asked for */
 	char path[PROTO_PATH_MAX_BYTES];
 	char instance[PROTO_INSTANCE_MAX_BYTES];
+	char instance_id[INSTANCE_ID_BYTES * 2 + 1];
 };
 
 /*
@@ -178,6 +182,7 @@ static struct http_request request_for(const struct source_server *source)
 	    .path = source->path,
 	    .accept = source->cache ? SEALED_BUNDLE_TYPE ", " PROTO_TYPE_JSON : PROTO_TYPE_JSON,
 	    .instance = source->instance,
+	    .instance_id = source->instance_id,
 	};
 }
 
@@ -387,13 +392,16 @@ static int cache_begin(
 }
 
 /*
- * The host's name, which in a container is the container's, and our process: the same one after a
- * restart, and another one in each container.
+ * For people the host's name, which in a container is the container's, and our process. That may
+ * be the name of another one too, so an id comes with it, which a watcher inherits.
  */
 static void instance_name(struct source_server *source, const struct agent_options *options)
 {
 	char host[HOST_NAME_MAX + 1] = "";
+	uint8_t id[INSTANCE_ID_BYTES];
 
+	randombytes_buf(id, sizeof(id));
+	(void)sodium_bin2hex(source->instance_id, sizeof(source->instance_id), id, sizeof(id));
 	(void)gethostname(host, sizeof(host) - 1);
 	proto_instance_print(host, (long)getpid(), options->watch, source->instance);
 }

@@ -26,8 +26,9 @@ struct http_request {
 	const char *if_match;
 	const char *if_none_match;
 	const char *prefer;
-	const char *instance; /* Tacit-Instance */
-	const void *body;     /* NULL for none; sent with Content-Length otherwise */
+	const char *instance;    /* Tacit-Instance */
+	const char *instance_id; /* Tacit-Instance-Id */
+	const void *body;        /* NULL for none; sent with Content-Length otherwise */
 	size_t body_len;
 };
 

@@ -44,6 +44,15 @@ int proto_unescape(char *text);
 int proto_instance_parse(
     const char *text, char ret_name[static CLIENT_NAME_MAX_BYTES + 1], bool *ret_watches);
 
+/*
+ * The header Tacit-Instance-Id: what tells apart agents of one name, since in a container each is
+ * process 1, and its host may be called as others are. An agent makes one up when it starts.
+ */
+#define PROTO_INSTANCE_ID_MAX_BYTES 32
+
+/* 1 to 32 bytes of `[A-Za-z0-9_-]`. */
+bool proto_instance_is_id(const char *text);
+
 /* Prints one; what a host's name has that a client's may not becomes `-`. */
 void proto_instance_print(
     const char *host, long number, bool watches, char ret_text[static PROTO_INSTANCE_MAX_BYTES]);

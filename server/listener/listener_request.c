@@ -73,6 +73,7 @@ static const struct {
     {MHD_HEADER_KIND, "If-None-Match", offsetof(struct request, if_none_match)},
     {MHD_HEADER_KIND, "Prefer", offsetof(struct request, prefer)},
     {MHD_HEADER_KIND, "Tacit-Instance", offsetof(struct request, instance)},
+    {MHD_HEADER_KIND, "Tacit-Instance-Id", offsetof(struct request, instance_id)},
     {MHD_GET_ARGUMENT_KIND, "prefix", offsetof(struct request, prefix)},
     {MHD_GET_ARGUMENT_KIND, "after", offsetof(struct request, after)},
     {MHD_GET_ARGUMENT_KIND, "limit", offsetof(struct request, limit)},

@@ -101,6 +101,7 @@ static int seal_to_check(struct exchange *exchange)
 /* Who asks: as it says itself, or else by its address. */
 struct asker {
 	char name[CLIENT_NAME_MAX_BYTES + 1];
+	const char *id; /* "" for none */
 	char address[ADDRESS_TEXT_BYTES];
 	bool watches;
 };
@@ -119,6 +120,11 @@ static int asker_find(struct exchange *exchange, struct asker *ret_asker)
 		exchange->detail = "Tacit-Instance is not a name";
 		return -TACIT_E_MALFORMED;
 	}
+	ret_asker->id = request->instance_id ? request->instance_id : "";
+	if (request->instance_id && !proto_instance_is_id(request->instance_id)) {
+		exchange->detail = "Tacit-Instance-Id is not 1 to 32 letters and digits";
+		return -TACIT_E_MALFORMED;
+	}
 	if (request->instance)
 		return 0;
 
@@ -132,6 +138,7 @@ static void see(
 {
 	const struct sighting sighting = {.client = exchange->client->name,
 	    .name = asker->name,
+	    .id = asker->id,
 	    .address = asker->address,
 	    .watches = asker->watches,
 	    .now_s = time(NULL),

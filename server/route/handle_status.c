@@ -17,14 +17,16 @@
  * of a secret has one of these too.
  */
 enum state {
-	STATE_CURRENT, /* has it */
-	STATE_BEHIND,  /* is about to get it: it watches, and was heard of */
-	STATE_SILENT,  /* watches, but was not heard of for longer than it may wait */
-	STATE_OLD,     /* fetched once, and will not ask again until it is started anew */
-	STATE_REVOKED, /* its client gets nothing more */
+	STATE_CURRENT,  /* has it */
+	STATE_BEHIND,   /* is about to get it: it watches, and was heard of */
+	STATE_SILENT,   /* watches, but was not heard of for longer than it may wait */
+	STATE_OLD,      /* fetched once, and will not ask again until it is started anew */
+	STATE_REPLACED, /* one of the last two, and by the look of it was started anew */
+	STATE_REVOKED,  /* its client gets nothing more */
 };
 
-static const char *const state_texts[] = {"current", "behind", "silent", "old", "revoked"};
+static const char *const state_texts[] = {
+    "current", "behind", "silent", "old", "replaced", "revoked"};
 
 static enum state state_of(const struct instance *instance, const struct client *client,
     const struct offer *offer, int64_t now_s)
@@ -33,17 +35,40 @@ static enum state state_of(const struct instance *instance, const struct client 
 		return STATE_REVOKED;
 	if (instance->held && !strcmp(instance->held->etag, offer->etag))
 		return STATE_CURRENT;
-	if (!instance->watches)
-		return STATE_OLD;
+	if (instance->watches && now_s - instance->seen_s <= INSTANCE_SILENT_S)
+		return STATE_BEHIND;
+	if (instance->is_replaced)
+		return STATE_REPLACED;
 
-	return now_s - instance->seen_s > INSTANCE_SILENT_S ? STATE_SILENT : STATE_BEHIND;
+	return instance->watches ? STATE_SILENT : STATE_OLD;
+}
+
+/* Of an instance, CLIENT/INSTANCE/ID; a slash is in none of them. */
+#define PLACE_MAX_BYTES (2 * CLIENT_NAME_MAX_BYTES + PROTO_INSTANCE_ID_MAX_BYTES + 3)
+
+static void place_print(const struct instance *instance, char ret_place[static PLACE_MAX_BYTES])
+{
+	(void)snprintf(
+	    ret_place, PLACE_MAX_BYTES, "%s/%s/%s", instance->client, instance->name, instance->id);
+}
+
+/* Whether the instance comes behind that place in the list. */
+static bool is_behind_place(const struct instance *instance, const char *place)
+{
+	char text[PLACE_MAX_BYTES], *rest = text;
+	const char *client, *name;
+
+	(void)snprintf(text, sizeof(text), "%s", place);
+	client = strsep(&rest, "/");
+	name = rest ? strsep(&rest, "/") : "";
+	return instance_compare(instance, client, name, rest ? rest : "") > 0;
 }
 
 /* What is asked for. */
 struct question {
 	const char *client; /* NULL: all */
 	const char *secret; /* a pattern; NULL: all */
-	const char *after;  /* CLIENT/INSTANCE of the page before; NULL */
+	const char *after;  /* the last one of the page before, see place_print(); NULL */
 	size_t limit;
 };
 
@@ -76,7 +101,7 @@ struct page {
 	struct json *list; /* borrowed */
 	const struct client *client;
 	struct offer offer;
-	char last[2 * CLIENT_NAME_MAX_BYTES + 2];
+	char last[PLACE_MAX_BYTES];
 };
 
 static int page_turn_to(struct page *page, const char *client)
@@ -177,6 +202,8 @@ static int instance_describe(
 
 	if (r == 0)
 		r = json_set_text(json, "instance", instance->name);
+	if (r == 0 && instance->id[0])
+		r = json_set_text(json, "id", instance->id);
 	if (r == 0)
 		r = json_set_text(json, "mode", instance->watches ? "watch" : "once");
 	if (r == 0)
@@ -212,10 +239,7 @@ static int page_add(struct page *page, const struct instance *instance)
 
 static bool is_behind_page(const struct question *question, const struct instance *instance)
 {
-	char place[sizeof(((struct page *)NULL)->last)];
-
-	(void)snprintf(place, sizeof(place), "%s/%s", instance->client, instance->name);
-	return (!question->after || strcmp(place, question->after) > 0) &&
+	return (!question->after || is_behind_place(instance, question->after)) &&
 	       (!question->client || !strcmp(instance->client, question->client));
 }
 
@@ -234,8 +258,7 @@ static int page_fill(struct page *page, const struct instance *const list[], siz
 			r = page_add(page, list[i]);
 		if (r < 0)
 			return r;
-		(void)snprintf(
-		    page->last, sizeof(page->last), "%s/%s", list[i]->client, list[i]->name);
+		place_print(list[i], page->last);
 	}
 
 	return 0;

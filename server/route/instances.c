@@ -103,6 +103,16 @@ static bool snapshot_set(
 
 /* Instances. */
 
+int instance_compare(
+    const struct instance *instance, const char *client, const char *name, const char *id)
+{
+	int order = strcmp(instance->client, client);
+
+	if (order == 0)
+		order = strcmp(instance->name, name);
+	return order ? order : strcmp(instance->id, id);
+}
+
 static struct instance **bucket_of(struct instances *instances, const char *client)
 {
 	uint8_t bytes[crypto_shorthash_BYTES];
@@ -176,10 +186,51 @@ static struct instance *instance_find(struct instances *instances, const struct 
 {
 	struct instance *at = *bucket_of(instances, sighting->client);
 
-	while (at &&
-	       (strcmp(at->client, sighting->client) != 0 || strcmp(at->name, sighting->name) != 0))
+	while (at && instance_compare(at, sighting->client, sighting->name, sighting->id) != 0)
 		at = at->next;
 	return at;
+}
+
+static void forget(struct instances *instances, int64_t now_s)
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		struct instance **link = &instances->buckets[i];
+
+		while (*link) {
+			bool is_short = (*link)->watches || (*link)->is_replaced;
+
+			if (now_s - (*link)->seen_s >
+			    (is_short ? INSTANCE_FORGET_S : INSTANCE_FORGET_ONCE_S))
+				instance_remove(instances, link);
+			else
+				link = &(*link)->next;
+		}
+	}
+}
+
+/* Whom nobody would miss goes first. */
+static void room_for_one(struct instances *instances, const struct sighting *sighting)
+{
+	const char *client = sighting->client;
+
+	if (count_of(instances, client) < INSTANCES_PER_CLIENT_MAX &&
+	    instances->count < INSTANCES_MAX)
+		return;
+
+	forget(instances, sighting->now_s);
+	if (count_of(instances, client) >= INSTANCES_PER_CLIENT_MAX)
+		push_out(instances, client);
+	else if (instances->count >= INSTANCES_MAX)
+		push_out(instances, NULL);
+}
+
+/* One that is there all the same will show itself. */
+static void replace_its_like(struct instances *instances, const struct sighting *sighting)
+{
+	for (struct instance *at = *bucket_of(instances, sighting->client); at; at = at->next)
+		if (!strcmp(at->client, sighting->client) && !strcmp(at->name, sighting->name) &&
+		    !strcmp(at->address, sighting->address) && at->watches == sighting->watches)
+			at->is_replaced = true;
 }
 
 static struct instance *instance_add(struct instances *instances, const struct sighting *sighting)
@@ -189,13 +240,12 @@ static struct instance *instance_add(struct instances *instances, const struct s
 
 	if (!instance)
 		return NULL;
-	if (count_of(instances, sighting->client) >= INSTANCES_PER_CLIENT_MAX)
-		push_out(instances, sighting->client);
-	else if (instances->count >= INSTANCES_MAX)
-		push_out(instances, NULL);
 
+	room_for_one(instances, sighting);
+	replace_its_like(instances, sighting);
 	(void)snprintf(instance->client, sizeof(instance->client), "%s", sighting->client);
 	(void)snprintf(instance->name, sizeof(instance->name), "%s", sighting->name);
+	(void)snprintf(instance->id, sizeof(instance->id), "%s", sighting->id);
 	instance->next = *bucket;
 	*bucket = instance;
 	instances->count++;
@@ -259,6 +309,7 @@ void instances_see(struct instances *instances, const struct sighting *sighting,
 
 	instance->seen_s = sighting->now_s;
 	instance->watches = sighting->watches;
+	instance->is_replaced = false;
 	(void)snprintf(instance->address, sizeof(instance->address), "%s", sighting->address);
 	if (known && !strcmp(known, offer->etag))
 		(void)snapshot_set(
@@ -290,29 +341,11 @@ uint64_t instances_pushed_out(const struct instances *instances)
 	return instances->pushed_out;
 }
 
-static void forget(struct instances *instances, int64_t now_s)
-{
-	for (size_t i = 0; i < BUCKETS; i++) {
-		struct instance **link = &instances->buckets[i];
-
-		while (*link) {
-			int64_t limit_s =
-			    (*link)->watches ? INSTANCE_FORGET_S : INSTANCE_FORGET_ONCE_S;
-
-			if (now_s - (*link)->seen_s > limit_s)
-				instance_remove(instances, link);
-			else
-				link = &(*link)->next;
-		}
-	}
-}
-
 static int instance_order(const void *left, const void *right)
 {
 	const struct instance *const *a = left, *const *b = right;
-	int order = strcmp((*a)->client, (*b)->client);
 
-	return order ? order : strcmp((*a)->name, (*b)->name);
+	return instance_compare(*a, (*b)->client, (*b)->name, (*b)->id);
 }
 
 int instances_list(struct instances *instances, int64_t now_s, const struct instance ***ret_list,

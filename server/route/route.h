@@ -93,7 +93,8 @@ struct request {
 	const char *by_client; /* parameter `client` */
 	const char *of_secret; /* parameter `secret` */
 	const char *cursor;
-	const char *instance; /* header Tacit-Instance */
+	const char *instance;    /* header Tacit-Instance */
+	const char *instance_id; /* header Tacit-Instance-Id */
 
 	const struct secret *body; /* never NULL */
 

@@ -132,6 +132,7 @@ static void member_fill(struct request *request, char *word)
 	    {"secret", offsetof(struct request, of_secret)},
 	    {"cursor", offsetof(struct request, cursor)},
 	    {"instance", offsetof(struct request, instance)},
+	    {"instance-id", offsetof(struct request, instance_id)},
 	};
 	char *value = strchr(word, '=');
 

@@ -129,6 +129,29 @@ test_what_will_not_get_it_by_itself_is_said() {
 	grep -q '^tacit: status: 1 of 4 instances: do not get it by themselves' err || failed "$(<err)"
 }
 
+# In containers each agent is process 1, and their hosts may be called the same.
+test_two_of_one_name_are_two() {
+	local number
+	for number in a b; do
+		: >"twin.$number.out"
+		env -u TACIT_IDENTITY unshare -r --fork --pid --kill-child "$tacit_agent" run --watch \
+			--dir "$memory/t$number" --identity web.pem -- sh -c 'echo ready; exec sleep 600' \
+			>"twin.$number.out" 2>"twin.$number.err" &
+		at_exit stop_process $! 3
+		printf '%s\n' $! >"twin.$number.pid"
+		wait_until 10 grep -q ready "twin.$number.out" || failed "$(<"twin.$number.err")"
+	done
+	run status --client fleet --json
+	json_is '[.instances[] | select(.instance | endswith(".1"))] | length' 2
+	json_is '[.instances[] | select(.instance | endswith(".1")) | .id] | unique | length' 2
+	json_is '[.instances[] | .id | test("^[0-9a-f]{12}$")] | all' true
+	json_is '.pushed_out' 0
+	run status --client fleet
+	(($(grep -cE '^fleet +[^ ]+\.1#[0-9a-f]{12} ' out) == 2)) || failed "$(<out)"
+	(($(grep -cE '^fleet +[^ ]+\.[0-9]+ ' out) >= 3)) || failed "$(<out)"
+	for number in a b; do kill -TERM "$(pgrep -P "$(<"twin.$number.pid")")"; done
+}
+
 test_a_new_server_learns_it_from_those_who_watch() {
 	server_goes
 	server_comes

@@ -153,7 +153,8 @@ static void add_name(struct table *table, const struct json *item)
 	table_add_text(table, item, "name");
 }
 
-static const struct listing_shape shape = {"things", columns, add_name};
+static const char *const also[] = {"since", "lost", NULL};
+static const struct listing_shape shape = {"things", columns, add_name, also};
 
 static int list(const char *answer, bool wants_json, size_t *ret_count)
 {
@@ -170,6 +171,8 @@ static int list(const char *answer, bool wants_json, size_t *ret_count)
 	return err;
 }
 
+#define BESIDE "\"since\":\"now\",\"lost\":0"
+
 static void a_listing_takes_every_item(void **state)
 {
 	size_t count;
@@ -178,10 +181,14 @@ static void a_listing_takes_every_item(void **state)
 	assert_int_equal(
 	    list("{\"things\":[{\"name\":\"a\"},{\"name\":\"b\"}]}", false, &count), 0);
 	assert_int_equal(count, 2);
-	assert_int_equal(list("{\"things\":[{\"name\":\"a\"},{\"name\":\"b\"}]}", true, &count), 0);
+	assert_int_equal(
+	    list("{\"things\":[{\"name\":\"a\"},{\"name\":\"b\"}]," BESIDE "}", true, &count), 0);
 	assert_int_equal(count, 2);
-	assert_int_equal(list("{\"things\":[]}", true, &count), 0);
+	assert_int_equal(list("{\"things\":[]," BESIDE "}", true, &count), 0);
 	assert_int_equal(count, 0);
+	/* A program that reads it counts on all of it. */
+	assert_int_equal(
+	    list("{\"things\":[],\"since\":\"now\"}", true, &count), -TACIT_E_PROTOCOL);
 }
 
 static void a_listing_refuses_an_answer_without_its_array(void **state)

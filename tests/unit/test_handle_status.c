@@ -41,7 +41,8 @@ static void suspend(struct waiter *of)
 }
 
 struct ask {
-	const char *as, *method, *path, *body, *client, *secret, *after, *limit, *etag, *instance;
+	const char *as, *method, *path, *body, *client, *secret, *after, *limit, *etag, *instance,
+	    *id;
 	bool may_wait;
 };
 
@@ -64,6 +65,7 @@ static int ask(struct ask question)
 	    .limit = question.limit,
 	    .if_none_match = question.etag,
 	    .instance = question.instance,
+	    .instance_id = question.id,
 	    .body = body,
 	    .waiter = question.may_wait ? &waiter : NULL,
 	    .suspend = suspend};
@@ -113,6 +115,7 @@ static void see(const char *client, const char *name, bool watches, int64_t age_
 	cleanup_offer struct offer offer = {0};
 	const struct sighting sighting = {.client = client,
 	    .name = name,
+	    .id = "",
 	    .address = "192.0.2.7",
 	    .watches = watches,
 	    .now_s = time(NULL) - age_s};
@@ -181,6 +184,22 @@ static void an_instance_is_known_by_what_it_asks_with(void **state)
 	assert_true(answer_holds("\"client\":\"db\",\"instance\":\"192.0.2.1\",\"mode\":\"once\""));
 	assert_true(answer_holds("{\"name\":\"web/b\",\"served\":1,\"held\":1,\"current\":1}"));
 	assert_int_equal(ASK(.as = "web", .path = "/v1/bundle", .instance = "no name"), 400);
+	assert_int_equal(
+	    ASK(.as = "web", .path = "/v1/bundle", .instance = "h.1", .id = "a b"), 400);
+	assert_int_equal(ASK(.as = "web", .path = "/v1/bundle", .instance = "h.1", .id = ""), 400);
+}
+
+static void one_name_may_be_that_of_several(void **state)
+{
+	(void)state;
+	assert_int_equal(ASK(.as = "web", .path = "/v1/bundle", .instance = "h.1", .id = "a"), 200);
+	assert_int_equal(ASK(.as = "web", .path = "/v1/bundle", .instance = "h.1", .id = "b"), 200);
+	put("/v1/secrets/web%2Fa");
+	assert_int_equal(ASK(.as = "web", .path = "/v1/bundle", .instance = "h.1", .id = "c"), 200);
+	assert_int_equal(ASK(0), 200);
+	assert_int_equal(answer_count(), 3);
+	assert_true(answer_holds("\"instance\":\"h.1\",\"id\":\"b\",\"mode\":\"once\""));
+	assert_state("h.1", "replaced"); /* the first of them: the last one has its place */
 }
 
 /* Refused: it was served nothing. */
@@ -273,6 +292,35 @@ static void pages_lead_to_the_end(void **state)
 	assert_int_equal(pages, 3);
 }
 
+/* In the order of bytes web-2/ comes before web/, and web-2 behind web. */
+static void pages_end_between_any_two(void **state)
+{
+	static const char *const names[] = {"x", "x.1", "x-1"};
+	char after[200] = "";
+	size_t total = 0;
+
+	(void)state;
+	assert_int_equal(clients_put(server->clients, "web-2", ROLE_CLIENT, 0), 0);
+	for (size_t i = 0; i < 3; i++) {
+		see("web", names[i], true, 0, true);
+		see("web-2", names[i], true, 0, true);
+		assert_int_equal(
+		    ASK(.as = "web", .path = "/v1/bundle", .instance = names[i], .id = "a"), 200);
+		assert_int_equal(
+		    ASK(.as = "web", .path = "/v1/bundle", .instance = names[i], .id = "b"), 200);
+	}
+	do {
+		cleanup_json struct json *json = NULL;
+
+		assert_int_equal(ASK(.limit = "1", .after = after[0] ? after : NULL), 200);
+		json = answer_json();
+		total += json_count(json_array_at(json, "instances"));
+		(void)snprintf(after, sizeof(after), "%s",
+		    json_has(json, "next") ? json_text_at(json, "next") : "");
+	} while (after[0]);
+	assert_int_equal(total, 12);
+}
+
 static void a_client_that_was_deleted_has_no_instances(void **state)
 {
 	(void)state;
@@ -321,7 +369,9 @@ int main(void)
 	    TEST(states_are_told_apart),
 	    TEST(versions_are_told_for_each_secret),
 	    TEST(one_can_ask_for_a_client_or_a_secret),
+	    TEST(one_name_may_be_that_of_several),
 	    TEST(pages_lead_to_the_end),
+	    TEST(pages_end_between_any_two),
 	    TEST(a_client_that_was_deleted_has_no_instances),
 	    TEST(who_knows_the_status_waits_for_another),
 	};

@@ -42,17 +42,28 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void see(const char *client, const char *name, bool watches, const char *known,
-    const struct offer *offer, bool is_served)
+/* As an instance that is called NAME or NAME#ID. */
+static void see_at(const char *address, const char *client, const char *name, bool watches,
+    const char *known, const struct offer *offer, bool is_served)
 {
+	char text[100], *id = text;
+
+	(void)snprintf(text, sizeof(text), "%s", name);
 	const struct sighting sighting = {.client = client,
-	    .name = name,
-	    .address = "192.0.2.1",
+	    .name = strsep(&id, "#"),
+	    .id = id ? id : "",
+	    .address = address,
 	    .watches = watches,
 	    .now_s = now_s,
 	    .known = known};
 
 	instances_see(instances, &sighting, offer, is_served);
+}
+
+static void see(const char *client, const char *name, bool watches, const char *known,
+    const struct offer *offer, bool is_served)
+{
+	see_at("192.0.2.1", client, name, watches, known, offer, is_served);
 }
 
 static size_t count(void)
@@ -65,6 +76,15 @@ static size_t count(void)
 	return found;
 }
 
+static bool is_called(const struct instance *instance, const char *name)
+{
+	char text[100];
+
+	(void)snprintf(
+	    text, sizeof(text), "%s%s%s", instance->name, instance->id[0] ? "#" : "", instance->id);
+	return !strcmp(text, name);
+}
+
 static const struct instance *find(const char *client, const char *name)
 {
 	cleanup_free const struct instance **list = NULL;
@@ -72,7 +92,7 @@ static const struct instance *find(const char *client, const char *name)
 
 	assert_int_equal(instances_list(instances, now_s, &list, &found), 0);
 	for (size_t i = 0; i < found; i++)
-		if (!strcmp(list[i]->client, client) && !strcmp(list[i]->name, name))
+		if (!strcmp(list[i]->client, client) && is_called(list[i], name))
 			return list[i];
 
 	return NULL;
@@ -280,6 +300,70 @@ static void who_is_not_seen_any_more_is_forgotten(void **state)
 	assert_int_equal(count(), 0);
 }
 
+static void two_of_one_name_are_two_by_their_ids(void **state)
+{
+	(void)state;
+	see("web", "app.1#a", true, NULL, &first, true);
+	see("web", "app.1#b", true, NULL, &second, true);
+	see("web", "app.1", true, NULL, &second, true);
+	see("web", "app.1#b", true, second.etag, &second, false);
+	assert_int_equal(count(), 3);
+	assert_has("app.1#a", 1, 0);
+	assert_has("app.1#b", 2, 2);
+	assert_has("app.1", 2, 0);
+}
+
+static void who_was_started_anew_replaces_what_it_was(void **state)
+{
+	(void)state;
+	see("web", "app.1#a", false, NULL, &first, true);
+	see("web", "app.1#b", false, NULL, &second, true);
+	assert_true(find("web", "app.1#a")->is_replaced);
+	assert_false(find("web", "app.1#b")->is_replaced);
+
+	/* It is there all the same. */
+	see("web", "app.1#a", false, NULL, &second, true);
+	assert_false(find("web", "app.1#a")->is_replaced);
+	assert_false(find("web", "app.1#b")->is_replaced);
+}
+
+static void nobody_replaces_one_that_is_not_like_it(void **state)
+{
+	(void)state;
+	see("web", "app.1#a", false, NULL, &first, true);
+	see_at("192.0.2.2", "web", "app.1#b", false, NULL, &first, true);
+	see("web", "app.1#c", true, NULL, &first, true);
+	see("web", "app.2#d", false, NULL, &first, true);
+	see("db", "app.1#e", false, NULL, &first, true);
+	assert_false(find("web", "app.1#a")->is_replaced);
+}
+
+static void who_is_replaced_is_forgotten_sooner(void **state)
+{
+	(void)state;
+	see("web", "app.1#a", false, NULL, &first, true);
+	see("web", "app.1#b", false, NULL, &first, true);
+	now_s += INSTANCE_FORGET_S + 1;
+	assert_null(find("web", "app.1#a"));
+	assert_non_null(find("web", "app.1#b"));
+}
+
+/* A job that runs every minute, in a container that is always called the same. */
+static void who_is_replaced_pushes_nobody_out(void **state)
+{
+	(void)state;
+	see("web", "lasting", false, NULL, &first, true);
+	for (int i = 0; i < INSTANCES_PER_CLIENT_MAX * 2; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "job.1#%d", i);
+		see("web", name, false, NULL, &first, true);
+		now_s += 10;
+	}
+	assert_int_equal(instances_pushed_out(instances), 0);
+	assert_non_null(find("web", "lasting"));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -298,6 +382,11 @@ int main(void)
 	    TEST(all_of_them_are_so_many),
 	    TEST(what_they_hold_is_bounded_too),
 	    TEST(who_is_not_seen_any_more_is_forgotten),
+	    TEST(two_of_one_name_are_two_by_their_ids),
+	    TEST(who_was_started_anew_replaces_what_it_was),
+	    TEST(nobody_replaces_one_that_is_not_like_it),
+	    TEST(who_is_replaced_is_forgotten_sooner),
+	    TEST(who_is_replaced_pushes_nobody_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

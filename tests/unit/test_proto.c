@@ -294,6 +294,20 @@ static void an_instance_is_a_name_and_whether_it_watches(void **state)
 	}
 }
 
+static void an_id_of_an_instance_is_short_and_printable(void **state)
+{
+	static const char *const good[] = {
+	    "a", "4f2a90c1d3e7", "A-b_9", "01234567890123456789012345678901"};
+	static const char *const bad[] = {"", " ", "a b", "a/b", "a.b", "a\n", "\xc3\xa4", "a;b",
+	    "012345678901234567890123456789012"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++)
+		assert_true(proto_instance_is_id(good[i]));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(proto_instance_is_id(bad[i]));
+}
+
 static void any_host_makes_the_name_of_an_instance(void **state)
 {
 	static const struct {
@@ -333,6 +347,7 @@ int main(void)
 	    cmocka_unit_test(an_errno_is_an_internal_error_to_the_peer),
 	    cmocka_unit_test(parse_reads_problems_and_nothing_else),
 	    cmocka_unit_test(an_instance_is_a_name_and_whether_it_watches),
+	    cmocka_unit_test(an_id_of_an_instance_is_short_and_printable),
 	    cmocka_unit_test(any_host_makes_the_name_of_an_instance),
 	};
 
