@@ -6,32 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "grants.h"
+#include "client.h"
 #include "tacit/err.h"
 #include "vault.h"
 
-/*
- * All clients with their grants, kept in memory and sorted by name.
- *
- * A certificate's serial number carries the client's generation, which is the store's revision at
- * the time that the client was added or revoked last, so that it never comes again, not even when a
- * client is deleted and another one gets its name. A certificate of another generation is refused
- * at its next request; no list of serial numbers is needed.
- */
+/* All clients with their grants, kept in memory and sorted by name. */
 struct clients;
-
-#define GRANTS_MAX 1024
-
-struct client {
-	char name[CLIENT_NAME_MAX_BYTES + 1];
-	enum role role;
-	uint64_t generation;
-	bool revoked;      /* no certificate of it is accepted until it is added again */
-	int64_t created;   /* seconds since the epoch */
-	int64_t not_after; /* of the certificate issued last; 0: none yet */
-	struct grant *grants;
-	size_t grants_count;
-};
 
 int clients_load(struct vault *vault, struct clients **ret_clients, struct fault *fault);
 void clients_free(struct clients *clients);
