@@ -154,7 +154,8 @@ only 'gnutls/' server/access/authority_certificates.c server/access/authority_cl
 	server/access/authority_private.h server/access/signing.c server/access/signing_request.c \
 	server/access/signing_request.h server/access/x509.c server/access/x509.h \
 	server/listener/listener_tls.c
-only 'sqlite3' server/store/sqlite.c
+only 'sqlite3' server/store/sqlite.c server/store/sqlite_open.c server/store/sqlite_private.h \
+	server/store/sqlite_upkeep.c
 only 'seccomp' server/process/sandbox_seccomp.c
 
 verdict 'lower layers of the library never include upper ones' "$(library)"
@@ -165,6 +166,13 @@ verdict 'the listener is known to those who start it alone' "$(printf '%s\n' "$a
 	awk '$2 == "listener.h" && $1 !~ /^server\/(listener\/.*|command\/(command_serve\.c|service\.h)|main\.c)$/')"
 verdict 'the store is reached through the vault alone' "$(printf '%s\n' "$all" |
 	awk '$2 ~ /store\/store\.h$/ && $1 !~ /^server\/(vault\/vault(_copy)?\.[ch]|store\/)/')"
+verdict 'a private header never leaves its folder' "$(printf '%s\n' "$all" |
+	awk '$2 ~ /_private\.h$/ {
+		folder = $1
+		sub(/[^\/]*$/, "", folder)
+		if (system("test -e " folder $2) != 0)
+			print $1 " includes " $2
+	}')"
 verdict 'grants are pure: no store, no socket, no file' "$(printf '%s\n' "$all" |
 	awk '$1 ~ /^server\/access\/grants\./ &&
 		$2 !~ /^(grants\.h|tacit\/(name|err)\.h|std(bool|def|int)\.h|string\.h)$/')"

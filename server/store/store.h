@@ -9,8 +9,8 @@
 
 /*
  * The storage engine: an ordered map from byte strings to byte strings with atomic commits. It
- * knows nothing of secrets; everything that it is handed is sealed already. store/sqlite.c is the
- * embedded engine, and the only file with SQL; another one has to offer just these calls.
+ * knows nothing of secrets; everything that it is handed is sealed already. sqlite*.c is the
+ * embedded engine, and all that has SQL; another one has to offer just these calls.
  *
  * Errors of every call: -TACIT_E_STORE_UNAVAILABLE, _STORE_FULL, _STORE_READ_ONLY, _STORE_LOCKED,
  * _STORE_CORRUPT, -ENOMEM. One thread at a time.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The peer of durable writes: nothing but SQLite, with the settings of server/store/sqlite.c and a
- * row of the same size in a table of the same form, one commit for each.
+ * The peer of durable writes: nothing but SQLite, with the settings of server/store/sqlite_open.c,
+ * and a row of the same size in a table of the same form, one commit for each.
  *
  *	sqlite_loop FILE COUNT BYTES
  */
