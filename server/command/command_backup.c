@@ -183,6 +183,19 @@ static int backup_to(const struct config *config, struct target *target, struct 
 	return r < 0 ? r : target_end(target, config->force, fault);
 }
 
+/* Where it is, as long as that is known: it may have been moved into a credential. */
+static void explain_key(FILE *out, const struct config *config, int dirfd, const struct seal *seal)
+{
+	bool in_dir = !strchr(seal->key_file, '/');
+	bool is_there = seal->key_file[0] && faccessat(dirfd, seal->key_file, F_OK, 0) == 0;
+
+	(void)fprintf(out,
+	    "The master key is NOT in it, and without it nobody opens it: keep a copy of "
+	    "%s%s%s, and in another place.\n",
+	    is_there && in_dir ? config->dir : "", is_there && in_dir ? "/" : "",
+	    is_there ? seal->key_file : "the key");
+}
+
 static void explain(const struct config *config, const struct target *target)
 {
 	cleanup_fd int dirfd = home_dir_open(config, NULL);
@@ -196,12 +209,7 @@ static void explain(const struct config *config, const struct target *target)
 	if (seal.by_passphrase)
 		(void)fprintf(out, "It opens with the passphrase of the store.\n");
 	else
-		(void)fprintf(out,
-		    "The master key is NOT in it, and without it nobody opens it: keep a copy of "
-		    "%s%s%s, and in another place.\n",
-		    strchr(seal.key_file, '/') ? "" : config->dir,
-		    strchr(seal.key_file, '/') ? "" : "/",
-		    seal.key_file[0] ? seal.key_file : MASTER_KEY_FILE);
+		explain_key(out, config, dirfd, &seal);
 }
 
 int command_backup(const struct command *command, int argc, char *argv[])

@@ -32,13 +32,21 @@ static bool source_is_empty(const struct key_source *source)
 	       !source->passphrase_fd;
 }
 
+/* A key that was moved away, as into a credential, is not to come back beside what it opens. */
+static bool lies_in_dir(int dirfd, const struct seal *seal)
+{
+	return !strcmp(seal->key_file, MASTER_KEY_FILE) &&
+	       faccessat(dirfd, MASTER_KEY_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* Without an option the new master key is of the kind that the old one was. */
-static int new_like_old(const struct seal *old, struct rekey_request *request, struct fault *fault)
+static int new_like_old(
+    int dirfd, const struct seal *old, struct rekey_request *request, struct fault *fault)
 {
 	request->by_passphrase = old->by_passphrase;
 	if (old->by_passphrase)
 		return master_ask_new(&request->material, fault);
-	if (!strcmp(old->key_file, MASTER_KEY_FILE))
+	if (lies_in_dir(dirfd, old))
 		return 0; /* made by whoever has the lock */
 
 	return fault_set_why(fault, -TACIT_E_USAGE,
@@ -67,7 +75,7 @@ static int request_gather(
 		r = master_find(dirfd, &config->key_source, &seal, &request.current, fault);
 	if (r == 0)
 		r = source_is_empty(&config->new_key_source)
-		        ? new_like_old(&seal, &request, fault)
+		        ? new_like_old(dirfd, &seal, &request, fault)
 		        : new_from_source(&config->new_key_source, &request, fault);
 	if (r < 0) {
 		rekey_request_free(&request);
@@ -121,15 +129,42 @@ static int rewrap_all(struct server *server, struct fault *fault)
 	return r;
 }
 
+/* With the key that was read before root became the owner: a descriptor gives it only once. */
+static int home_open_with(const struct config *config, const struct secret *current,
+    struct home *ret_home, struct fault *fault)
+{
+	struct home home;
+	struct audit_state audit;
+	struct keys *keys;
+	struct seal seal;
+	int r = home_begin(config, HOME_SERVE, &home, fault);
+
+	if (r < 0)
+		return r;
+
+	r = seal_read(home.dirfd, &seal, fault);
+	if (r == 0) {
+		r = keys_unseal(&seal, current, &keys);
+		r = r < 0 ? fault_set(fault, r, SEAL_FILE)
+		          : home_load(config, HOME_SERVE, keys, &home, &audit, fault);
+	}
+	if (r < 0) {
+		home_close(&home);
+		return r;
+	}
+
+	*ret_home = home;
+	return 0;
+}
+
 static int rekey_ourselves(
     const struct config *config, const struct rekey_request *request, struct fault *fault)
 {
-	struct audit_state audit;
-	struct home home = {.dirfd = -1, .lock_fd = -1};
+	struct home home;
 	int r = owner_become(config, fault);
 
 	if (r == 0)
-		r = home_open(config, HOME_SERVE, &home, &audit, fault);
+		r = home_open_with(config, request->current, &home, fault);
 	if (r < 0)
 		return r;
 
@@ -138,6 +173,18 @@ static int rekey_ourselves(
 		r = rewrap_all(&home.server, fault);
 	home_close(&home);
 	return r;
+}
+
+static void report(const struct config *config, const struct rekey_request *request)
+{
+	(void)printf("The store in %s has a new master key, and all data keys are sealed anew.\n",
+	    config->dir);
+	if (!request->material)
+		(void)printf("It is in %s/" MASTER_KEY_FILE ".\n", config->dir);
+	else if (request->key_file[0])
+		(void)printf("It is in %s.\n", request->key_file);
+	(void)printf("The old master key opens only copies from before, such as backups: keep it "
+	             "apart for as long as you keep those.\n");
 }
 
 static int rekey(const struct config *config, struct fault *fault)
@@ -154,6 +201,8 @@ static int rekey(const struct config *config, struct fault *fault)
 		r = rekey_by_server(fd, &request, fault);
 	else
 		r = fd == -ECONNREFUSED ? rekey_ourselves(config, &request, fault) : fd;
+	if (r == 0)
+		report(config, &request);
 	rekey_request_free(&request);
 	return r;
 }
@@ -171,9 +220,5 @@ int command_rekey(const struct command *command, int argc, char *argv[])
 		return err_exit_code(fault.err);
 	}
 
-	(void)printf("The store in %s has a new master key, and all data keys are sealed anew.\n"
-	             "The old master key opens only copies from before, such as backups: keep it "
-	             "apart for as long as you keep those.\n",
-	    config.dir);
 	return 0;
 }

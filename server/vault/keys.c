@@ -213,6 +213,10 @@ static int keys_open_once(
 		return r;
 
 	r = keys_unseal(&seal, material, ret_keys);
+	if (r == -TACIT_E_WRONG_KEY && master_is_credential(source))
+		return fault_set_why(fault, r,
+		    "the credential tacit-master-key does not open this store", SEAL_FILE);
+
 	return r < 0 ? fault_set(fault, r, SEAL_FILE) : 0;
 }
 

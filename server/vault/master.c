@@ -33,7 +33,7 @@ static bool is_credential(const char *path)
 	return dir && !strncmp(path, dir, len) && path[len] == '/' && !strstr(path, "/../");
 }
 
-/* systemd's way of handing a key over: systemd.exec(5), CREDENTIALS. */
+/* systemd's way of handing a key over: systemd.exec(5), CREDENTIALS. -ENOENT: there is none. */
 static int credential_path(char *ret_path, size_t size)
 {
 	const char *dir = credentials_dir();
@@ -259,7 +259,7 @@ static int passphrase_find(
 		return passphrase_read_file(source->passphrase_file, ret_material, fault);
 	if (source->passphrase_fd)
 		return passphrase_read_fd(source->passphrase_fd, ret_material, fault);
-	if (credential_path(credential, sizeof(credential)) == 0)
+	if (credential_path(credential, sizeof(credential)) != -ENOENT)
 		return passphrase_read_file(credential, ret_material, fault);
 
 	return passphrase_ask("Passphrase of the store: ", ret_material, fault);
@@ -274,7 +274,8 @@ static int key_find(int dirfd, const struct key_source *source, const struct sea
 		return master_read_file(AT_FDCWD, source->key_file, ret_material, fault);
 	if (source->key_fd)
 		return key_read_fd(source->key_fd, ret_material, fault);
-	if (credential_path(credential, sizeof(credential)) == 0)
+	/* One that is there and cannot be read says so: another key would be the wrong one. */
+	if (credential_path(credential, sizeof(credential)) != -ENOENT)
 		return master_read_file(AT_FDCWD, credential, ret_material, fault);
 
 	if (!seal->key_file[0])
@@ -291,7 +292,15 @@ bool master_is_in_dir(const struct key_source *source, const struct seal *seal)
 
 	return !seal->by_passphrase && !strcmp(seal->key_file, MASTER_KEY_FILE) &&
 	       !source->key_file && !source->key_fd &&
-	       credential_path(credential, sizeof(credential)) < 0;
+	       credential_path(credential, sizeof(credential)) == -ENOENT;
+}
+
+bool master_is_credential(const struct key_source *source)
+{
+	char credential[PATH_MAX];
+
+	return !source->key_file && !source->key_fd && !source->passphrase_file &&
+	       !source->passphrase_fd && credential_path(credential, sizeof(credential)) == 0;
 }
 
 int master_find(int dirfd, const struct key_source *source, const struct seal *seal,

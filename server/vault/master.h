@@ -34,6 +34,9 @@ int master_find(int dirfd, const struct key_source *source, const struct seal *s
 /* Whether that is DIR/master.key, and nothing else was asked for. */
 bool master_is_in_dir(const struct key_source *source, const struct seal *seal);
 
+/* Whether it is the systemd credential, since nothing else was asked for. */
+bool master_is_credential(const struct key_source *source);
+
 /* Reads a key file as master_find() does; `dirfd` is where a relative path starts. */
 int master_read_file(
     int dirfd, const char *path, struct secret **ret_material, struct fault *fault);

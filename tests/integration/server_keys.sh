@@ -193,6 +193,37 @@ test_the_master_key_changes_its_kind_without_a_server() {
 	[[ $(<count) == 3 ]] || failed "$(<count) lines in the log"
 }
 
+# As with systemd-creds: nothing of the key is in the directory any more.
+test_a_key_that_was_moved_into_a_credential_stays_out_of_the_directory() {
+	new_store_with s
+	mkdir -m 0700 credentials
+	mv s/master.key credentials/tacit-master-key
+	cp credentials/tacit-master-key old.key
+	export CREDENTIALS_DIRECTORY=$PWD/credentials
+	serve_dir s
+	server_refuses 2 'new master key: say where' rekey --dir s
+	expect 0 "$tacit_server" backup --dir s --force s.backup
+	! grep -qF master.key out || failed 'a file that is not there is named'
+	expect 0 "$tacit_server" rekey --dir s --new-key-file "$PWD/new.key"
+	out_has "^It is in $PWD/new.key"
+	stop_server
+	[[ ! -e s/master.key ]] || failed 'a key is in the directory'
+	server_refuses 1 'seal.json: the credential tacit-master-key does not open' serve --dir s
+	ln -sf tacit-master-key credentials/tacit-master-key
+	server_refuses 1 'credentials/tacit-master-key: Too many levels' serve --dir s --listen 127.0.0.1:0
+	unset CREDENTIALS_DIRECTORY
+	checks s
+}
+
+test_a_descriptor_is_read_once_without_a_server() {
+	phrases
+	(umask 077 && head -c 32 /dev/urandom >by.key)
+	new_store_with s --key-fd 3 3<by.key
+	expect 0 "$tacit_server" rekey --dir s --key-fd 3 --new-passphrase-fd 4 3<by.key 4<phrase
+	expect 0 "$tacit_server" rekey --dir s --passphrase-fd 3 --new-passphrase-fd 4 3<phrase 4<wrong
+	checks s --passphrase-file wrong
+}
+
 # The server dies at any step; whatever it was, the store opens with the key that lies there.
 test_a_server_that_is_killed_while_it_rekeys_loses_nothing() {
 	local number round

@@ -383,6 +383,10 @@ test_the_units_are_sound_and_leave_little_exposed() {
 	# In tenths: below 1.5.
 	expect 0 systemd-analyze security --no-pager --offline=true --threshold=14 units/tacit-server.service
 	expect 1 systemd-analyze security --no-pager --offline=true --threshold=5 units/tacit-server.service
+	# A socket unit's connections are filtered by its own list; and `kill` is in no essential package.
+	diff <(grep ^IPAddress "$units/tacit-server.service") <(grep ^IPAddress "$units/tacit-server.socket") ||
+		failed 'the socket lets others in than the service'
+	grep -q '^ExecReload=/bin/sh -c "kill ' "$units/tacit-server.service" || failed 'ExecReload='
 	# Its options are options.
 	start=$(sed -n 's:^ExecStart=/usr/local/bin/tacit-server serve --dir /var/lib/tacit ::p' \
 		"$units/tacit-server.service")
