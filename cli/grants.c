@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
@@ -60,6 +61,7 @@ int grant_run(const struct command *command, int argc, char *argv[])
 static int ungrant(struct session *session)
 {
 	char path[PROTO_PATH_MAX_BYTES];
+	char what[CLIENT_NAME_MAX_BYTES + NAME_MAX_BYTES + 8]; /* the client may be there */
 	const struct http_request request = {.method = "DELETE", .path = path};
 	struct grant grant;
 	int err = read_grant(session, &grant);
@@ -72,10 +74,11 @@ static int ungrant(struct session *session)
 		err = query_add(path, "pattern", grant.pattern);
 	if (err == 0)
 		err = session_connect(session);
+	(void)snprintf(what, sizeof(what), "%s: %s", grant.client, grant.pattern);
 
 	return err < 0 ? err
-	               : connection_exchange(&session->connection, &request, NULL, grant.client,
-	                     NULL, &session->fault);
+	               : connection_exchange(
+	                     &session->connection, &request, NULL, what, NULL, &session->fault);
 }
 
 int ungrant_run(const struct command *command, int argc, char *argv[])

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,17 @@ static int read_version(
     struct session *session, const char *text, const char *what, uint32_t *ret_version)
 {
 	return number_read(text, what, 1, UINT32_MAX, ret_version, &session->fault);
+}
+
+#define WHAT_MAX_BYTES (NAME_MAX_BYTES + 32)
+
+/* What a message is about: the name may well be there when the version is not. 0 is none. */
+static void name_version(char ret_what[static WHAT_MAX_BYTES], const char *name, uint32_t version)
+{
+	if (version > 0)
+		(void)snprintf(ret_what, WHAT_MAX_BYTES, "%s version %" PRIu32, name, version);
+	else
+		(void)snprintf(ret_what, WHAT_MAX_BYTES, "%s", name);
 }
 
 /* ---- get ---- */
@@ -37,58 +49,58 @@ static int get_print(struct session *session, const struct secret *value)
 	return err < 0 ? fault_set(&session->fault, err, "stdout") : 0;
 }
 
-static int get_value(struct session *session, const char *name, const char *path)
+static int get_value(struct session *session, const char *what, const char *path)
 {
 	const struct http_request request = {
 	    .method = "GET", .path = path, .accept = PROTO_TYPE_BYTES};
 	cleanup_response struct http_response response = {0};
-	int err = connection_send(&session->connection, &request, name, &response, &session->fault);
+	int err = connection_send(&session->connection, &request, what, &response, &session->fault);
 
 	return err < 0 ? err : get_print(session, response.body);
 }
 
-static int get_json(struct session *session, const char *name, const char *path)
+static int get_json(struct session *session, const char *what, const char *path)
 {
 	cleanup_json struct json *answer = NULL;
-	int err = connection_get(&session->connection, path, name, &answer, &session->fault);
+	int err = connection_get(&session->connection, path, what, &answer, &session->fault);
 
 	return err < 0 ? err : session_print_json(session, answer);
 }
 
-static int get_path(
-    struct session *session, const char *name, char ret_path[static PROTO_PATH_MAX_BYTES])
+static int get_path(struct session *session, const char *name,
+    char ret_path[static PROTO_PATH_MAX_BYTES], char ret_what[static WHAT_MAX_BYTES])
 {
 	const char *text = arguments_option(&session->arguments, "version");
-	uint32_t version;
+	uint32_t version = 0;
 	int err = proto_path(ret_path, "/v1/secrets/%s", name);
 
 	if (err < 0)
 		return fault_set(&session->fault, err, "%s", name);
-	if (!text)
-		return 0;
-
-	err = read_version(session, text, "--version", &version);
+	if (text)
+		err = read_version(session, text, "--version", &version);
 	if (err < 0)
 		return err;
 
-	return query_add_number(ret_path, "version", version);
+	name_version(ret_what, name, version);
+	return text ? query_add_number(ret_path, "version", version) : 0;
 }
 
 static int get(struct session *session)
 {
 	char path[PROTO_PATH_MAX_BYTES];
+	char what[WHAT_MAX_BYTES];
 	const char *name;
 	int err = session_secret_name(session, 0, &name);
 
 	if (err == 0)
-		err = get_path(session, name, path);
+		err = get_path(session, name, path, what);
 	if (err == 0)
 		err = session_connect(session);
 	if (err < 0)
 		return err;
 
-	return session_wants_json(session) ? get_json(session, name, path)
-	                                   : get_value(session, name, path);
+	return session_wants_json(session) ? get_json(session, what, path)
+	                                   : get_value(session, what, path);
 }
 
 int get_run(const struct command *command, int argc, char *argv[])
@@ -276,6 +288,7 @@ static int post_version(struct session *session, const char *format, const char 
 {
 	cleanup_json struct json *body = json_new_object();
 	char path[PROTO_PATH_MAX_BYTES];
+	char what[WHAT_MAX_BYTES];
 	const struct http_request request = {.method = "POST", .path = path};
 	int err = body ? proto_path(path, format, name) : -ENOMEM;
 
@@ -283,9 +296,10 @@ static int post_version(struct session *session, const char *format, const char 
 		err = json_set_int(body, "version", version);
 	if (err == 0)
 		err = session_connect(session);
+	name_version(what, name, version);
 
 	return err < 0 ? err
-	               : connection_exchange(&session->connection, &request, body, name, ret_answer,
+	               : connection_exchange(&session->connection, &request, body, what, ret_answer,
 	                     &session->fault);
 }
 

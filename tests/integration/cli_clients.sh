@@ -144,7 +144,7 @@ test_ungrant_takes_it_back() {
 	run ungrant ungranted 'web/*'
 	out_is ''
 	refuse 5 'web/a: ' get web/a --identity ungranted.pem
-	refuse 4 'ungranted: ' ungrant ungranted 'web/*'
+	refuse 4 'ungranted: web/\*: not found' ungrant ungranted 'web/*'
 }
 
 test_what_is_not_there_is_not_found() {

@@ -120,7 +120,9 @@ test_old_versions_can_be_read() {
 	out_is two
 	run get old
 	out_is two
-	refuse 4 'old.*not found' get old --version 3
+	refuse 4 'old version 3: not found' get old --version 3
+	refuse 4 'old version 3: not found' rollback old 3
+	refuse 4 'old version 3: not found' destroy old --version 3
 }
 
 test_versions_are_listed() {
