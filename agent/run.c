@@ -118,6 +118,7 @@ static int run_watching(struct session *session, struct delivery *delivery)
 
 	renewal_free(&renewal);
 	delivery_undo(delivery);
+	source_leave(session->source);
 	return r < 0 ? report(&fault, EXIT_AGENT_FAILED) : r;
 }
 
@@ -175,6 +176,8 @@ static int run(struct session *session)
 		r = delivery_scrub(&delivery, &session->options, session->home, &fault);
 	if (r < 0) {
 		delivery_undo(&delivery);
+		if (session->source)
+			source_leave(session->source);
 		return report(&fault, EXIT_AGENT_FAILED);
 	}
 

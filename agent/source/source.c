@@ -50,6 +50,12 @@ void source_take_over(struct source *source)
 	source->ops->take_over(source);
 }
 
+void source_leave(struct source *source)
+{
+	if (source->ops->leave)
+		source->ops->leave(source);
+}
+
 void source_free(struct source *source)
 {
 	if (source)

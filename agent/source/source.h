@@ -28,6 +28,7 @@ struct source_ops {
 	int (*renew)(struct source *source, struct fault *fault);
 	int64_t (*valid_until)(struct source *source);
 	void (*take_over)(struct source *source);
+	void (*leave)(struct source *source); /* NULL for one that has nobody to tell */
 };
 
 /* What every source starts with; the rest is its own. */
@@ -52,7 +53,10 @@ int source_wait(struct source *source, int wait_s, struct bundle *ret_bundle, st
 /* Forgets what was fetched last, so that the next source_wait() gets it once more. */
 void source_ask_anew(struct source *source);
 
-/* Closes the connection, so that a fork shares none; the next fetch or wait opens its own. */
+/*
+ * Closes the connection, so that a fork shares none; the next fetch or wait opens its own. What
+ * forks off asks in our name.
+ */
 void source_disconnect(struct source *source);
 
 /*
@@ -66,6 +70,12 @@ int64_t source_valid_until(struct source *source);
 
 /* For a watcher that takes over from one that died: goes on as what that had become. */
 void source_take_over(struct source *source);
+
+/*
+ * Before the end of one that watches: tells the server that it is there no more, if it was ever
+ * seen there. Takes 300 ms at most, and whether it worked is no matter.
+ */
+void source_leave(struct source *source);
 
 void source_free(struct source *source);
 void source_cleanup(struct source **source);

@@ -17,9 +17,11 @@
 #include "tacit/proto.h"
 
 #define BUNDLE_PATH       "/v1/bundle"
+#define INSTANCE_PATH     "/v1/instance"
 #define BACKOFF_MAX_MS    2000
 #define ANSWER_MS         10000 /* for an answer, on top of what it is asked to wait */
 #define PATIENCE_MS       3000  /* with a server that is away, while there is a cache */
+#define LEAVE_MS          300   /* to say goodbye: somebody waits for us to end */
 
 #define INSTANCE_ID_BYTES 6 /* two of a client's 1000 instances will not make up the same */
 
@@ -33,6 +35,8 @@ struct source_server {
 	char path[PROTO_PATH_MAX_BYTES];
 	char instance[PROTO_INSTANCE_MAX_BYTES];
 	char instance_id[INSTANCE_ID_BYTES * 2 + 1];
+	bool watches;
+	bool was_seen; /* the server knows of this instance, or may know by now */
 };
 
 /*
@@ -160,6 +164,7 @@ static int server_ask(struct source_server *source, const struct http_request *r
 		    source->client, request, deadline_ms, PROTO_ANSWER_MAX_BYTES, &response, fault);
 	if (r == 0)
 		r = http_response_verdict(&response, BUNDLE_PATH, fault);
+	source->was_seen = source->was_seen || r == 0;
 	if (source->cache && (r == -TACIT_E_UNAUTHENTICATED || r == -TACIT_E_DENIED))
 		cache_remove(source->cache, fault);
 	if (r < 0)
@@ -355,8 +360,32 @@ static void server_disconnect(struct source *base)
 {
 	struct source_server *source = (struct source_server *)base;
 
+	source->was_seen = true;
 	if (source->client)
 		http_client_disconnect(source->client);
+}
+
+/* As whom the watcher was seen last: our own certificate may be over by now. */
+static void server_leave(struct source *base)
+{
+	struct source_server *source = (struct source_server *)base;
+	const struct http_request request = {
+	    .method = "DELETE",
+	    .path = INSTANCE_PATH,
+	    .instance = source->instance,
+	    .instance_id = source->instance_id,
+	};
+	cleanup_response struct http_response response = {0};
+
+	if (!source->watches || !source->was_seen)
+		return;
+
+	server_take_over(base);
+	if (source->client && credential_reload(source->credential))
+		(void)client_make(source, NULL);
+	if (source->client)
+		(void)http_client_send(source->client, &request, deadline_in_ms(LEAVE_MS),
+		    PROTO_JSON_MAX_BYTES, &response, NULL);
 }
 
 static void server_free(struct source *base)
@@ -378,6 +407,7 @@ static const struct source_ops server_ops = {
     .renew = server_renew,
     .valid_until = server_valid_until,
     .take_over = server_take_over,
+    .leave = server_leave,
 };
 
 static int cache_begin(
@@ -417,6 +447,7 @@ int source_server_open(
 
 	source->source.ops = &server_ops;
 	source->servers = options->server;
+	source->watches = options->watch;
 	(void)snprintf(source->path, sizeof(source->path), BUNDLE_PATH);
 	instance_name(source, options);
 	r = cache_begin(source, options, fault);

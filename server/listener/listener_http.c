@@ -140,6 +140,7 @@ static void request_offer_wait(struct request *request, struct arrival *arrival)
 	struct waiter *waiter = &arrival->waiter;
 	int wait_s = watch_parse_prefer(request->prefer);
 
+	request->has_waited = waiter->until_ms != 0;
 	if (wait_s == 0 || atomic_load(&arrival->connection->listener->stopping))
 		return;
 	if (waiter->until_ms == 0)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "handlers.h"
+#include "asker.h"
 #include "sealing.h"
 #include "tacit/bundle.h"
 #include "tacit/codec.h"
@@ -98,41 +98,6 @@ static int seal_to_check(struct exchange *exchange)
 	return -TACIT_E_MALFORMED;
 }
 
-/* Who asks: as it says itself, or else by its address. */
-struct asker {
-	char name[CLIENT_NAME_MAX_BYTES + 1];
-	const char *id; /* "" for none */
-	char address[ADDRESS_TEXT_BYTES];
-	bool watches;
-};
-
-static int asker_find(struct exchange *exchange, struct asker *ret_asker)
-{
-	const struct request *request = exchange->request;
-	char *port;
-
-	(void)snprintf(ret_asker->address, sizeof(ret_asker->address), "%s", request->peer);
-	port = strrchr(ret_asker->address, ':');
-	if (port)
-		*port = '\0';
-	if (request->instance &&
-	    proto_instance_parse(request->instance, ret_asker->name, &ret_asker->watches) < 0) {
-		exchange->detail = "Tacit-Instance is not a name";
-		return -TACIT_E_MALFORMED;
-	}
-	ret_asker->id = request->instance_id ? request->instance_id : "";
-	if (request->instance_id && !proto_instance_is_id(request->instance_id)) {
-		exchange->detail = "Tacit-Instance-Id is not 1 to 32 letters and digits";
-		return -TACIT_E_MALFORMED;
-	}
-	if (request->instance)
-		return 0;
-
-	(void)snprintf(ret_asker->name, sizeof(ret_asker->name), "%s", ret_asker->address);
-	ret_asker->watches = watch_parse_prefer(request->prefer) > 0;
-	return 0;
-}
-
 static void see(
     struct exchange *exchange, const struct asker *asker, const struct offer *offer, bool is_served)
 {
@@ -142,7 +107,8 @@ static void see(
 	    .address = asker->address,
 	    .watches = asker->watches,
 	    .now_s = time(NULL),
-	    .known = exchange->request->if_none_match};
+	    .known = exchange->request->if_none_match,
+	    .has_waited = exchange->request->has_waited};
 
 	instances_see(exchange->server->instances, &sighting, offer, is_served);
 }

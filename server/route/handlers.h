@@ -10,6 +10,7 @@
  */
 exchange_handler handle_health, handle_ca, handle_metrics;
 exchange_handler handle_bundle;
+exchange_handler handle_instance_delete;
 exchange_handler handle_secret_list, handle_secret_get, handle_secret_put, handle_secret_delete;
 exchange_handler handle_versions_get, handle_rollback, handle_destroy;
 exchange_handler handle_metadata_get, handle_metadata_put;

@@ -182,13 +182,15 @@ static size_t count_of(struct instances *instances, const char *client)
 	return count;
 }
 
-static struct instance *instance_find(struct instances *instances, const struct sighting *sighting)
+/* What points to it: to NULL when there is none. */
+static struct instance **instance_find(
+    struct instances *instances, const char *client, const char *name, const char *id)
 {
-	struct instance *at = *bucket_of(instances, sighting->client);
+	struct instance **link = bucket_of(instances, client);
 
-	while (at && instance_compare(at, sighting->client, sighting->name, sighting->id) != 0)
-		at = at->next;
-	return at;
+	while (*link && instance_compare(*link, client, name, id) != 0)
+		link = &(*link)->next;
+	return link;
 }
 
 static void forget(struct instances *instances, int64_t now_s)
@@ -299,10 +301,10 @@ static void make_room(struct instances *instances, const struct instance *except
 void instances_see(struct instances *instances, const struct sighting *sighting,
     const struct offer *offer, bool is_served)
 {
-	struct instance *instance = instance_find(instances, sighting);
 	const char *client = sighting->client, *known = sighting->known;
+	struct instance *instance = *instance_find(instances, client, sighting->name, sighting->id);
 
-	if (!instance)
+	if (!instance && !sighting->has_waited)
 		instance = instance_add(instances, sighting);
 	if (!instance)
 		return;
@@ -324,6 +326,15 @@ void instances_see(struct instances *instances, const struct sighting *sighting,
 		(void)snapshot_set(instances, &instance->held, instance->served);
 
 	make_room(instances, instance);
+}
+
+void instances_leave(
+    struct instances *instances, const char *client, const char *name, const char *id)
+{
+	struct instance **link = instance_find(instances, client, name, id);
+
+	if (*link)
+		instance_remove(instances, link);
 }
 
 uint64_t instances_changes(const struct instances *instances)

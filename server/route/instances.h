@@ -75,16 +75,23 @@ struct sighting {
 	bool watches;
 	int64_t now_s;
 	const char *known; /* the entity tag of what it has; NULL */
+	bool has_waited;   /* it asked a while ago, and may have left since */
 };
 
 /*
  * Takes note of a request for a bundle, which is answered with `offer` if `is_served`. What does
  * not fit pushes out who was seen least; without memory nothing is noted, and nobody is refused.
+ * Who is not known and has waited is not taken for somebody new: the connection of one that has
+ * left is found to be gone only when something is sent on it.
  */
 void instances_see(struct instances *instances, const struct sighting *sighting,
     const struct offer *offer, bool is_served);
 
-/* Goes up whenever somebody comes, or is served or holds something else. */
+/* It is there no more, and says so itself. */
+void instances_leave(
+    struct instances *instances, const char *client, const char *name, const char *id);
+
+/* Goes up whenever somebody comes or goes, or is served or holds something else. */
 uint64_t instances_changes(const struct instances *instances);
 
 /* Since when all this is known, and how many were pushed out since, so that nobody is misled. */

@@ -104,6 +104,7 @@ struct request {
 	 */
 	struct waiter *waiter;
 	void (*suspend)(struct waiter *waiter);
+	bool has_waited; /* it was looked at before, and its sender may be gone by now */
 };
 
 struct response {

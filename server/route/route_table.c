@@ -18,6 +18,8 @@ static const struct route routes[] = {
     {"POST", "/v1/renew", "", NAME_NONE, ACCESS_SELF, "client.renew", handle_renew, JSON_BODY},
     {"GET", "/metrics", "", NAME_NONE, ACCESS_AUDIT, "metrics.read", handle_metrics, 0},
     {"GET", "/v1/bundle", "", NAME_NONE, ACCESS_SELF, "bundle.read", handle_bundle, 0},
+    {"DELETE", "/v1/instance", "", NAME_NONE, ACCESS_SELF, "instance.leave", handle_instance_delete,
+        0},
 
     {"GET", "/v1/secrets", "", NAME_NONE, ACCESS_SELF, "secret.list", handle_secret_list, 0},
     {"GET", "/v1/secrets/", "/versions", NAME_SECRET, ACCESS_LIST, "secret.versions",

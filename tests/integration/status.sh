@@ -150,15 +150,68 @@ test_two_of_one_name_are_two() {
 	(($(grep -cE '^fleet +[^ ]+\.1#[0-9a-f]{12} ' out) == 2)) || failed "$(<out)"
 	(($(grep -cE '^fleet +[^ ]+\.[0-9]+ ' out) >= 3)) || failed "$(<out)"
 	for number in a b; do kill -TERM "$(pgrep -P "$(<"twin.$number.pid")")"; done
+	wait_until 5 fleet_is 4 || failed 'they have not taken leave'
+}
+
+# fleet_is COUNT: so many instances of `fleet` are known.
+fleet_is() { (($("$tacit" status --client fleet --json | jq '.instances | length') == $1)); }
+
+# ends CODE COMMAND...: an agent that watches beside a command that ends by itself.
+ends() {
+	local code=$1
+	shift
+	expect "$code" env -u TACIT_IDENTITY "$tacit_agent" run --watch --dir "$memory/leaves" \
+		--identity web.pem -- "$@"
+}
+
+test_who_ends_takes_leave() {
+	ends 7 sh -c 'exit 7'
+	fleet_is 4 || failed "$("$tacit" status --client fleet)"
+	ends 127 no-such-command
+	fleet_is 4 || failed "$("$tacit" status --client fleet)"
+	watch_agent 4
+	fleet_is 5 || failed 'not seen'
+	put web/password sixth
+	stop_process "$(pid_of 4)" 3
+	rm agent.4
+	fleet_is 4 || failed "$("$tacit" status --client fleet)"
+	# Its last request was waiting at the server, and is answered now, to nobody.
+	put web/password sixth
+	shows 1 web/password '8 8 current'
+	fleet_is 4 || failed "came back: $("$tacit" status --client fleet)"
+	! "$tacit" audit | grep -q instance.leave || failed 'is recorded'
+}
+
+test_who_is_killed_does_not() {
+	watch_agent 4
+	kill -KILL "$(pid_of 4)"
+	rm agent.4
+	sleep 0.5
+	fleet_is 5 || failed 'has taken leave'
+}
+
+# A bound of 300 ms, on a machine that may be busy.
+test_a_server_that_hangs_holds_nobody_up() {
+	local begun code=0
+	watch_agent 4
+	kill -STOP "$(<server.pid)"
+	begun=$(date +%s%N)
+	kill -TERM "$(pid_of 4)"
+	wait "$(pid_of 4)" || code=$?
+	kill -CONT "$(<server.pid)"
+	rm agent.4
+	((code == 143)) || failed "$code"
+	(($(date +%s%N) - begun < 2000000000)) || failed "took $((($(date +%s%N) - begun) / 1000000)) ms"
+	[[ ! -s agent.4.err ]] || failed "$(<agent.4.err)"
 }
 
 test_a_new_server_learns_it_from_those_who_watch() {
 	server_goes
 	server_comes
-	shows 1 web/password '6 6 current'
-	put web/password seventh
-	shows 1 web/password '7 7 current'
-	shows 2 web/password '7 7 current'
+	shows 1 web/password '8 8 current'
+	put web/password ninth
+	shows 1 web/password '9 9 current'
+	shows 2 web/password '9 9 current'
 }
 
 test_it_is_for_auditors_and_recorded_once() {

@@ -43,7 +43,7 @@ static void suspend(struct waiter *of)
 struct ask {
 	const char *as, *method, *path, *body, *client, *secret, *after, *limit, *etag, *instance,
 	    *id;
-	bool may_wait;
+	bool may_wait, has_waited;
 };
 
 static int ask(struct ask question)
@@ -68,7 +68,8 @@ static int ask(struct ask question)
 	    .instance_id = question.id,
 	    .body = body,
 	    .waiter = question.may_wait ? &waiter : NULL,
-	    .suspend = suspend};
+	    .suspend = suspend,
+	    .has_waited = question.has_waited};
 
 	answer_forget();
 	waiter.wake = wake;
@@ -266,6 +267,69 @@ static void one_can_ask_for_a_client_or_a_secret(void **state)
 	assert_int_equal(ASK(.limit = "0"), 400);
 }
 
+static void an_instance_takes_leave_for_itself(void **state)
+{
+	const struct ask leave = {
+	    .as = "web", .method = "DELETE", .path = "/v1/instance", .instance = "h.1", .id = "a"};
+	struct ask other = leave;
+
+	(void)state;
+	assert_int_equal(
+	    ASK(.as = "web", .path = "/v1/bundle", .instance = "h.1; watch", .id = "a"), 200);
+	assert_int_equal(
+	    ASK(.as = "web", .path = "/v1/bundle", .instance = "h.1; watch", .id = "b"), 200);
+	other.as = "db";
+	assert_int_equal(ask(other), 204);
+	other.as = "admin";
+	assert_int_equal(ask(other), 204);
+	assert_int_equal(ASK(0), 200);
+	assert_int_equal(answer_count(), 2);
+
+	assert_int_equal(ask(leave), 204);
+	assert_int_equal(ask(leave), 204);
+	assert_int_equal(ASK(0), 200);
+	assert_int_equal(answer_count(), 1);
+	assert_true(answer_holds("\"id\":\"b\""));
+}
+
+static void who_does_not_say_which_takes_no_leave(void **state)
+{
+	(void)state;
+	assert_int_equal(ASK(.as = "web", .path = "/v1/bundle"), 200);
+	assert_int_equal(ASK(.as = "web", .method = "DELETE", .path = "/v1/instance"), 400);
+	assert_int_equal(
+	    ASK(.as = "web", .method = "DELETE", .path = "/v1/instance", .id = "a"), 400);
+	assert_int_equal(
+	    ASK(.as = "web", .method = "DELETE", .path = "/v1/instance", .instance = "a b"), 400);
+	assert_int_equal(ASK(.as = "web", .path = "/v1/instance"), 405);
+	assert_int_equal(ASK(0), 200);
+	assert_int_equal(answer_count(), 1);
+}
+
+/* A connection that has waited may be that of one that is gone. */
+static void who_has_left_is_not_seen_by_an_old_request(void **state)
+{
+	char etag[PROTO_ETAG_MAX_BYTES];
+	struct ask bundle = {
+	    .as = "web", .path = "/v1/bundle", .instance = "h.1; watch", .id = "a"};
+
+	(void)state;
+	assert_int_equal(ask(bundle), 200);
+	memcpy(etag, answer.etag, sizeof(etag));
+	bundle.etag = etag;
+	bundle.may_wait = true;
+	(void)ask(bundle);
+	assert_true(answer.waits);
+	assert_int_equal(ASK(.as = "web", .method = "DELETE", .path = "/v1/instance",
+	                     .instance = "h.1", .id = "a"),
+	    204);
+	bundle.has_waited = true;
+	put("/v1/secrets/web%2Fa");
+	assert_int_equal(ask(bundle), 200);
+	assert_int_equal(ASK(0), 200);
+	assert_int_equal(answer_count(), 0);
+}
+
 static void pages_lead_to_the_end(void **state)
 {
 	char after[200] = "";
@@ -370,6 +434,9 @@ int main(void)
 	    TEST(versions_are_told_for_each_secret),
 	    TEST(one_can_ask_for_a_client_or_a_secret),
 	    TEST(one_name_may_be_that_of_several),
+	    TEST(an_instance_takes_leave_for_itself),
+	    TEST(who_does_not_say_which_takes_no_leave),
+	    TEST(who_has_left_is_not_seen_by_an_old_request),
 	    TEST(pages_lead_to_the_end),
 	    TEST(pages_end_between_any_two),
 	    TEST(a_client_that_was_deleted_has_no_instances),

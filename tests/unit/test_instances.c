@@ -16,6 +16,7 @@
 
 static struct instances *instances;
 static int64_t now_s;
+static bool has_waited;
 
 /* What a client is offered at some version: a, and then b too. */
 static const struct secret_entry a1 = {.name = "a", .current = 1};
@@ -30,6 +31,7 @@ static int setup(void **state)
 {
 	(void)state;
 	now_s = 1000;
+	has_waited = false;
 	instances = instances_new(now_s);
 	assert_non_null(instances);
 	return 0;
@@ -55,7 +57,8 @@ static void see_at(const char *address, const char *client, const char *name, bo
 	    .address = address,
 	    .watches = watches,
 	    .now_s = now_s,
-	    .known = known};
+	    .known = known,
+	    .has_waited = has_waited};
 
 	instances_see(instances, &sighting, offer, is_served);
 }
@@ -364,6 +367,46 @@ static void who_is_replaced_pushes_nobody_out(void **state)
 	assert_non_null(find("web", "lasting"));
 }
 
+static void who_takes_leave_is_gone_at_once(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	see("web", "app.1#a", true, NULL, &first, true);
+	see("web", "app.1#b", true, NULL, &first, true);
+	see("db", "app.1#a", true, NULL, &first, true);
+	before = instances_changes(instances);
+	instances_leave(instances, "web", "app.1", "a");
+	assert_true(instances_changes(instances) > before);
+	assert_null(find("web", "app.1#a"));
+	assert_non_null(find("web", "app.1#b"));
+	assert_non_null(find("db", "app.1#a"));
+
+	before = instances_changes(instances);
+	instances_leave(instances, "web", "app.1", "a");
+	instances_leave(instances, "web", "app.1", "");
+	instances_leave(instances, "nobody", "app.1", "b");
+	assert_int_equal(instances_changes(instances), before);
+	assert_int_equal(count(), 2);
+}
+
+/* Its last request waits on: the connection is found to be gone only when something is sent. */
+static void who_has_left_does_not_come_back_by_what_it_asked_before(void **state)
+{
+	(void)state;
+	see("web", "app.1#a", true, NULL, &first, true);
+	instances_leave(instances, "web", "app.1", "a");
+	has_waited = true;
+	see("web", "app.1#a", true, first.etag, &second, true);
+	assert_int_equal(count(), 0);
+
+	has_waited = false;
+	see("web", "app.1#a", true, first.etag, &second, true);
+	has_waited = true;
+	see("web", "app.1#a", true, second.etag, &second, false);
+	assert_has("app.1#a", 2, 2);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -383,6 +426,8 @@ int main(void)
 	    TEST(what_they_hold_is_bounded_too),
 	    TEST(who_is_not_seen_any_more_is_forgotten),
 	    TEST(two_of_one_name_are_two_by_their_ids),
+	    TEST(who_takes_leave_is_gone_at_once),
+	    TEST(who_has_left_does_not_come_back_by_what_it_asked_before),
 	    TEST(who_was_started_anew_replaces_what_it_was),
 	    TEST(nobody_replaces_one_that_is_not_like_it),
 	    TEST(who_is_replaced_is_forgotten_sooner),
