@@ -23,11 +23,13 @@ struct finding {
 
 /*
  * The hardening checklist: one row a check, in the order in which they are shown. The checks are
- * pure.
+ * pure, and in checks_*.c.
  */
+typedef struct finding check_function(const struct facts *facts);
+
 struct check {
 	const char *name; /* "read-only root" */
-	struct finding (*look)(const struct facts *facts);
+	check_function *look;
 	const char *remedy;  /* one line, with the flag of `docker run` where there is one */
 	bool may_be_unknown; /* an image need not tell; whatever else is unknown is no pass */
 };
