@@ -83,10 +83,8 @@ static int config_set_parsed(struct config *config, const char *name, const char
 	return 0;
 }
 
-/* A switch comes without a value. */
-static int config_set(void *context, const char *name, const char *value)
+static void config_set_text(struct config *config, const char *name, const char *value)
 {
-	struct config *config = context;
 	const struct {
 		const char *name;
 		const char **member;
@@ -108,6 +106,15 @@ static int config_set(void *context, const char *name, const char *value)
 	    {"user", &config->user},
 	    {"config", &config->config},
 	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!strcmp(name, texts[i].name))
+			*texts[i].member = value;
+}
+
+/* A switch comes without a value. */
+static void config_set_switch(struct config *config, const char *name)
+{
 	const struct {
 		const char *name;
 		bool *member;
@@ -119,13 +126,18 @@ static int config_set(void *context, const char *name, const char *value)
 	    {"verify", &config->verify},
 	};
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (!strcmp(name, texts[i].name))
-			*texts[i].member = value;
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
 		if (!strcmp(name, switches[i].name))
 			*switches[i].member = true;
+}
 
+/* Every option is of one kind; the other two have no row for it. */
+static int config_set(void *context, const char *name, const char *value)
+{
+	struct config *config = context;
+
+	config_set_text(config, name, value);
+	config_set_switch(config, name);
 	return config_set_parsed(config, name, value);
 }
 

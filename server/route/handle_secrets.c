@@ -147,37 +147,49 @@ static bool wants_json(const struct request *request)
 	       !strncmp(request->accept, PROTO_TYPE_JSON, strlen(PROTO_TYPE_JSON));
 }
 
-int handle_secret_get(struct exchange *exchange)
+/* The version that was asked for, or else the current one. */
+static int version_find(
+    struct exchange *exchange, const struct secret_entry **ret_entry, uint32_t *ret_number)
 {
-	struct secrets *secrets = exchange->server->secrets;
-	const struct secret_entry *entry = secrets_find(secrets, exchange->name, false);
+	const struct secret_entry *entry =
+	    secrets_find(exchange->server->secrets, exchange->name, false);
+	const char *wanted = exchange->request->version;
 	const struct secret_version *version;
-	cleanup_secret struct secret *value = NULL;
 	uint64_t number = 0;
-	int r;
 
-	if (exchange->request->version &&
-	    number_parse(exchange->request->version, UINT32_MAX, &number) < 0) {
+	if (wanted && number_parse(wanted, UINT32_MAX, &number) < 0) {
 		exchange->detail = "version is a number";
 		return -TACIT_E_MALFORMED;
 	}
 	if (!entry)
 		return -TACIT_E_NOT_FOUND;
-	if (number == 0)
-		number = entry->current;
 
-	version = secret_entry_version(entry, (uint32_t)number);
+	version = secret_entry_version(entry, number ? (uint32_t)number : entry->current);
 	if (!version || version->state == VERSION_DESTROYED)
 		return -TACIT_E_NOT_FOUND;
-	r = exchange_audit_name(exchange, 200, entry->name, (uint32_t)number);
+
+	*ret_entry = entry;
+	*ret_number = version->number;
+	return 0;
+}
+
+int handle_secret_get(struct exchange *exchange)
+{
+	cleanup_secret struct secret *value = NULL;
+	const struct secret_entry *entry;
+	uint32_t number;
+	int r = version_find(exchange, &entry, &number);
+
 	if (r == 0)
-		r = secrets_open_value(secrets, entry, (uint32_t)number, &value);
+		r = exchange_audit_name(exchange, 200, entry->name, number);
+	if (r == 0)
+		r = secrets_open_value(exchange->server->secrets, entry, number, &value);
 	if (r < 0)
 		return r;
 
-	set_etag(exchange, (uint32_t)number);
+	set_etag(exchange, number);
 	if (wants_json(exchange->request))
-		return secret_answer_json(exchange, entry, (uint32_t)number, value);
+		return secret_answer_json(exchange, entry, number, value);
 
 	exchange->response->status = 200;
 	exchange->response->content_type = PROTO_TYPE_BYTES;
@@ -206,7 +218,7 @@ static int put_check_conditions(const struct exchange *exchange, const struct se
 	return strcmp(request->if_match, etag) != 0 ? -TACIT_E_PRECONDITION : 0;
 }
 
-static int answer_version(struct exchange *exchange, int status, uint32_t version)
+int exchange_answer_version(struct exchange *exchange, int status, uint32_t version)
 {
 	cleanup_json struct json *json = json_new_object();
 
@@ -241,7 +253,7 @@ int handle_secret_put(struct exchange *exchange)
 		return r;
 
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): secrets_put has set it */
-	return answer_version(exchange, status, entry->current);
+	return exchange_answer_version(exchange, status, entry->current);
 }
 
 int handle_secret_delete(struct exchange *exchange)
@@ -254,109 +266,6 @@ int handle_secret_delete(struct exchange *exchange)
 		r = exchange_audit_name(exchange, 204, exchange->name, 0);
 	if (r == 0)
 		r = secrets_delete(secrets, exchange->name);
-
-	return r < 0 ? r : exchange_answer_empty(exchange);
-}
-
-static const char *version_state_text(
-    const struct secret_entry *entry, const struct secret_version *version)
-{
-	if (version->state == VERSION_DESTROYED)
-		return "destroyed";
-
-	return version->number == entry->current && !entry->deleted ? "current" : "kept";
-}
-
-static struct json *version_describe(
-    const struct secret_entry *entry, const struct secret_version *version)
-{
-	struct json *json = json_new_object();
-
-	if (json && json_set_int(json, "version", version->number) == 0 &&
-	    json_set_time(json, "created", version->created) == 0 &&
-	    json_set_int(json, "size", version->size) == 0 &&
-	    json_set_text(json, "state", version_state_text(entry, version)) == 0)
-		return json;
-
-	json_free(json);
-	return NULL;
-}
-
-int handle_versions_get(struct exchange *exchange)
-{
-	/* Deleted secrets too: this is where one finds what can be rolled back to. */
-	const struct secret_entry *entry =
-	    secrets_find(exchange->server->secrets, exchange->name, true);
-	cleanup_json struct json *answer = json_new_object();
-	struct json *list = json_new_array();
-	int r;
-
-	if (!answer || json_set(answer, "versions", list) < 0 ||
-	    json_set_text(answer, "name", exchange->name) < 0)
-		return -ENOMEM;
-	if (!entry)
-		return -TACIT_E_NOT_FOUND;
-
-	r = exchange_audit_name(exchange, 200, exchange->name, 0);
-	for (size_t i = 0; r == 0 && i < entry->versions_count; i++)
-		r = json_append(list, version_describe(entry, &entry->versions[i]));
-
-	return r < 0 ? r : exchange_answer_json(exchange, 200, answer);
-}
-
-/* The member "version" of the body; 0 when there is no body, or no such member. */
-static int body_version(struct exchange *exchange, uint32_t *ret_version)
-{
-	static const char *const keys[] = {"version", NULL};
-	cleanup_json struct json *json = NULL;
-	int64_t version = 0;
-	int r;
-
-	*ret_version = 0;
-	if (secret_len(exchange->request->body) == 0)
-		return 0;
-	r = exchange_parse_body(exchange, keys, &json);
-	if (r == 0)
-		r = json_int_at(json, "version", &version);
-	if (r == -TACIT_E_NOT_FOUND)
-		return 0;
-	if (r == 0 && (version < 1 || version > UINT32_MAX)) {
-		exchange->detail = "version is a number from 1";
-		r = -TACIT_E_MALFORMED;
-	}
-	if (r == 0)
-		*ret_version = (uint32_t)version;
-	return r;
-}
-
-int handle_rollback(struct exchange *exchange)
-{
-	uint32_t version;
-	int r = body_version(exchange, &version);
-
-	if (r == 0 && version == 0) {
-		exchange->detail = "which version? {\"version\":N}";
-		r = -TACIT_E_MALFORMED;
-	}
-	if (r == 0)
-		r = exchange_audit_name(exchange, 200, exchange->name, version);
-	if (r == 0)
-		r = secrets_rollback(exchange->server->secrets, exchange->name, version);
-
-	return r < 0 ? r : answer_version(exchange, 200, version);
-}
-
-int handle_destroy(struct exchange *exchange)
-{
-	uint32_t version;
-	int r = body_version(exchange, &version);
-
-	if (r == 0)
-		r = exchange_audit_name(exchange, 204, exchange->name, version);
-	if (r == 0)
-		r = secrets_destroy(exchange->server->secrets, exchange->name, version);
-	if (r == -TACIT_E_CONFLICT)
-		exchange->detail = "this is the current version: put another one first, or delete";
 
 	return r < 0 ? r : exchange_answer_empty(exchange);
 }

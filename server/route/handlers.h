@@ -28,4 +28,7 @@ exchange_handler handle_grants_get, handle_grants_put, handle_grants_delete;
  */
 int exchange_manages(struct exchange *exchange, const struct client *target, enum role wanted);
 
+/* Answers with the name of the path and a version of it, which is the entity tag too. */
+int exchange_answer_version(struct exchange *exchange, int status, uint32_t version);
+
 #endif
