@@ -155,7 +155,7 @@ only 'gnutls/' server/access/authority_certificates.c server/access/authority_cl
 	server/access/signing_request.h server/access/x509.c server/access/x509.h \
 	server/listener/listener_tls.c
 only 'sqlite3' server/store/sqlite.c server/store/sqlite_open.c server/store/sqlite_private.h \
-	server/store/sqlite_upkeep.c
+	server/store/sqlite_sync.c server/store/sqlite_upkeep.c
 only 'seccomp' server/process/sandbox_seccomp.c
 
 verdict 'lower layers of the library never include upper ones' "$(library)"

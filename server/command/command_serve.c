@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +48,7 @@ const struct option_row command_serve_options[] = {
 struct serving {
 	const struct config *config;
 	struct home home;
+	pthread_t main_thread;
 	struct attendance attendance;
 	struct audit_copy *copy;  /* until the audit log takes it over; NULL */
 	int fds[LISTENERS_COUNT]; /* until their listeners take them over; -1 */
@@ -162,6 +165,23 @@ static int audit_threads_start(struct serving *serving, struct fault *fault)
 	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
 }
 
+/* The main thread takes it for a SIGTERM, and finds out why. */
+static void stop_serving(void *context)
+{
+	(void)pthread_kill(*(const pthread_t *)context, SIGTERM);
+}
+
+static int store_thread_start(struct serving *serving, struct fault *fault)
+{
+	struct server *server = &serving->home.server;
+	int r;
+
+	serving->main_thread = pthread_self();
+	r = durability_start(
+	    server->vault, stop_serving, &serving->main_thread, &server->durability);
+	return r < 0 ? fault_set(fault, r, STORE_FILE) : 0;
+}
+
 /* Anybody may come in here, with a join token. */
 static int enrolment_start(struct serving *serving, struct fault *fault)
 {
@@ -204,6 +224,8 @@ static int answer(struct serving *serving, struct fault *fault)
 	int r = audit_threads_start(serving, fault);
 
 	if (r == 0)
+		r = store_thread_start(serving, fault);
+	if (r == 0)
 		r = attendance_begin(&serving->attendance, &serving->home, log_fault, fault);
 	if (r < 0)
 		return r;
@@ -220,7 +242,11 @@ static int answer(struct serving *serving, struct fault *fault)
 	service.listeners[1] = serving->enrolment;
 	service_run(&service);
 	notify_stopping();
-	return 0;
+	r = durability_trouble(service.server->durability);
+	return r == 0 ? 0
+	              : fault_set_why(fault, r,
+	                    "the disk has failed to take it; start again to see what is left",
+	                    STORE_FILE);
 }
 
 /* 1 when it was told to stop before it had its key. */

@@ -39,6 +39,7 @@ int server_assemble(struct server *server, struct vault *vault, struct fault *fa
 
 void server_disassemble(struct server *server)
 {
+	durability_stop(server->durability);
 	audit_close(server->audit);
 	instances_free(server->instances);
 	refusals_free(server->unrecorded);

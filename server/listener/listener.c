@@ -332,6 +332,8 @@ void listener_stop(struct listener *listener, int drain_ms)
 		while (atomic_load(&listener->requests_under_way) > 0 &&
 		       deadline_left_ms(deadline_ms) > 0)
 			(void)usleep(5000);
+		if (atomic_load(&listener->requests_under_way) > 0)
+			durability_give_up(listener->server->durability);
 		MHD_stop_daemon(listener->daemon);
 	}
 	listener_free(listener);

@@ -18,6 +18,13 @@ struct arrival {
 	struct secret *body;
 	struct waiter waiter; /* until_ms is 0 until the request has been looked at */
 	bool corked;          /* the answer is gathered into one TLS record */
+
+	/* An answer that waits for the disk, and what it becomes when that fails. */
+	bool holds;
+	struct held held;
+	int held_err;
+	char request_id[REQUEST_ID_BYTES];
+	struct response held_response;
 };
 
 static void free_secret(void *secret)
@@ -109,13 +116,67 @@ static enum MHD_Result response_send(
 static enum MHD_Result refuse(
     struct MHD_Connection *mhd_connection, struct arrival *arrival, int err)
 {
-	struct response response = {
-	    .status = err_http_status(err), .content_type = PROTO_TYPE_PROBLEM};
+	struct response response = {0};
 
-	if (proto_problem_print(err, NULL, "", &response.body) < 0)
+	if (response_fail(&response, arrival->request_id, err, NULL) < 0)
 		return MHD_NO;
 
 	return response_send(mhd_connection, arrival, &response);
+}
+
+/* libmicrohttpd then calls listener_on_request() again, from the connection's own thread. */
+static void arrival_release(struct held *held, int err)
+{
+	struct arrival *arrival =
+	    (struct arrival *)(void *)((char *)held - offsetof(struct arrival, held));
+
+	arrival->held_err = err;
+	MHD_resume_connection(arrival->mhd_connection);
+}
+
+static void arrival_hold(struct arrival *arrival, const struct response *response)
+{
+	arrival->held_response = *response;
+	arrival->held = (struct held){.revision = response->revision, .release = arrival_release};
+	arrival->holds = true;
+	MHD_suspend_connection(arrival->mhd_connection);
+	durability_hold(arrival->connection->listener->server->durability, &arrival->held);
+}
+
+static enum MHD_Result response_send_or_refuse(struct MHD_Connection *mhd_connection,
+    struct arrival *arrival, struct response *response, int err)
+{
+	if (err == 0)
+		return response_send(mhd_connection, arrival, response);
+
+	secret_free(response->body);
+	return refuse(mhd_connection, arrival, err);
+}
+
+static enum MHD_Result arrival_send_held(
+    struct MHD_Connection *mhd_connection, struct arrival *arrival)
+{
+	struct response response = arrival->held_response;
+
+	arrival->holds = false;
+	return response_send_or_refuse(mhd_connection, arrival, &response, arrival->held_err);
+}
+
+/* While we are about to stop nobody is suspended: libmicrohttpd would not survive that. */
+static enum MHD_Result response_send_durable(
+    struct MHD_Connection *mhd_connection, struct arrival *arrival, struct response *response)
+{
+	struct listener *listener = arrival->connection->listener;
+	struct server *server = listener->server;
+
+	if (durability_reached(server->durability, response->revision))
+		return response_send(mhd_connection, arrival, response);
+	if (atomic_load(&listener->stopping))
+		return response_send_or_refuse(
+		    mhd_connection, arrival, response, vault_sync(server->vault));
+
+	arrival_hold(arrival, response);
+	return MHD_YES;
 }
 
 static struct arrival *arrival_of(struct waiter *waiter)
@@ -156,15 +217,19 @@ static void request_offer_wait(struct request *request, struct arrival *arrival)
 static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arrival *arrival,
     const char *method, const char *path)
 {
+	struct server *server = arrival->connection->listener->server;
 	char path_copy[PROTO_PATH_MAX_BYTES];
 	struct request request = {.method = method, .path = path_copy, .body = arrival->body};
 	struct response response;
+	int r;
 
 	(void)snprintf(path_copy, sizeof(path_copy), "%s", path);
-	if (request_fill(&request, mhd_connection, arrival->connection) < 0)
+	r = request_fill(&request, mhd_connection, arrival->connection);
+	memcpy(arrival->request_id, request.id, sizeof(request.id));
+	if (r < 0)
 		return refuse(mhd_connection, arrival, -TACIT_E_MALFORMED);
 	request_offer_wait(&request, arrival);
-	if (route_handle(arrival->connection->listener->server, &request, &response) < 0)
+	if (route_handle(server, &request, &response) < 0)
 		return MHD_NO;
 	if (response.waits) {
 		/* The wait may be longer than what is left of the connection's time. */
@@ -173,7 +238,7 @@ static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arri
 		return MHD_YES;
 	}
 
-	return response_send(mhd_connection, arrival, &response);
+	return response_send_durable(mhd_connection, arrival, &response);
 }
 
 struct connection *connection_of(struct MHD_Connection *mhd_connection)
@@ -221,6 +286,8 @@ enum MHD_Result listener_on_request(void *context, struct MHD_Connection *mhd_co
 		*upload_len = 0;
 		return MHD_YES;
 	}
+	if (arrival->holds)
+		return arrival_send_held(mhd_connection, arrival);
 
 	return answer(mhd_connection, arrival, method, path);
 }
@@ -240,6 +307,8 @@ void listener_on_completed(void *context, struct MHD_Connection *mhd_connection,
 	if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		atomic_store(&arrival->connection->progress_s, listener_now_s());
 	(void)atomic_fetch_sub(&arrival->connection->listener->requests_under_way, 1);
+	if (arrival->holds)
+		secret_free(arrival->held_response.body);
 	secret_free(arrival->body);
 	free(arrival);
 	*request_context = NULL;

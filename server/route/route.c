@@ -134,20 +134,26 @@ static int exchange_run(struct exchange *exchange, const struct route *route)
 /* Under the routes' lock, but for what the handler has left to do without it. */
 static int exchange_serve(struct exchange *exchange, const struct route *route)
 {
-	pthread_mutex_t *mutex = &exchange->server->mutex;
-	int r;
+	struct server *server = exchange->server;
+	pthread_mutex_t *mutex = &server->mutex;
+	int r = durability_trouble(server->durability);
+
+	if (r < 0)
+		return r;
 
 	exchange->event = route->event;
 	exchange->response->allow = NULL;
 	(void)pthread_mutex_lock(mutex);
+	vault_set_lazy(server->vault, server->durability != NULL);
 	r = exchange_run(exchange, route);
+	vault_set_lazy(server->vault, false);
+	exchange->response->revision = vault_revision(server->vault);
 	(void)pthread_mutex_unlock(mutex);
 
 	return r == 0 && exchange->finish ? exchange->finish(exchange) : r;
 }
 
-static int response_fail(
-    struct response *response, const struct request *request, int err, const char *detail)
+int response_fail(struct response *response, const char *request_id, int err, const char *detail)
 {
 	int status = err_http_status(err);
 
@@ -157,7 +163,7 @@ static int response_fail(
 	response->etag[0] = '\0';
 	response->content_type = PROTO_TYPE_PROBLEM;
 	response->retry_after_s = status == 503 ? 5 : status == 429 ? 1 : 0;
-	return proto_problem_print(err, detail, request->id, &response->body);
+	return proto_problem_print(err, detail, request_id, &response->body);
 }
 
 static int64_t now_us(void)
@@ -183,7 +189,7 @@ int route_handle(struct server *server, struct request *request, struct response
 		r = response.allow[0] ? -TACIT_E_METHOD : -TACIT_E_NOT_FOUND;
 
 	if (r < 0)
-		r = response_fail(&response, request, r, exchange.detail);
+		r = response_fail(&response, request->id, r, exchange.detail);
 	if (r == 0 && !response.body)
 		r = secret_new(0, &response.body);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include "authority.h"
 #include "clients.h"
 #include "counters.h"
+#include "durability.h"
 #include "instances.h"
 #include "limiter.h"
 #include "metrics.h"
@@ -38,6 +39,7 @@ struct server {
 	struct clients *clients;
 	struct tokens *tokens;
 	struct audit *audit;
+	struct durability *durability; /* NULL: commits wait for the disk themselves */
 	struct watch watch;
 	struct counters counters;
 	struct metrics metrics;
@@ -114,6 +116,7 @@ struct response {
 	char etag[PROTO_ETAG_MAX_BYTES]; /* "" for none */
 	int retry_after_s;               /* 0 for none */
 	const char *allow;               /* with 405 */
+	uint64_t revision;               /* what it may tell of: see durability.h */
 	struct secret *body;             /* owned by who receives the response; never NULL */
 };
 
@@ -122,6 +125,12 @@ struct response {
  * for that, -ENOMEM, and the connection is closed without an answer.
  */
 int route_handle(struct server *server, struct request *request, struct response *ret_response);
+
+/*
+ * Makes the answer to a request that cannot be handled a problem document instead; what `response`
+ * held is freed. `detail` may be NULL. -ENOMEM.
+ */
+int response_fail(struct response *response, const char *request_id, int err, const char *detail);
 
 /* To be called some times a second: upkeep of the audit log, and waking those who follow it or the
  * status. */

@@ -235,7 +235,9 @@ int store_commit(struct store *store, const struct store_op ops[], size_t count)
 
 	sqlite_read_end(store);
 	store->still = false;
-	r = commit_ops(store, ops, count);
+	r = sqlite_choose_sync(store);
+	if (r == 0)
+		r = commit_ops(store, ops, count);
 	if (r == 0 && store->scrub_due)
 		store_scrub(store);
 

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "sqlite_private.h"
+#include "tacit/fd.h"
 
 /* "TACT", so that file(1) and we can tell whose database it is. */
 #define APPLICATION_ID 0x54414354
 
 /*
- * WAL with synchronous=FULL: a commit is one fsync, and it is on disk before it is acknowledged.
+ * WAL with synchronous=FULL: a commit is one fsync, and it is on disk before it is acknowledged
+ * (store_set_lazy() changes who waits for that, not that it is waited for).
  * SQLite 3.40 has a bug in resetting the WAL when several connections checkpoint; only the one
  * writer does here, since readers open read-only and never checkpoint on close.
  */
@@ -186,6 +188,8 @@ int store_open(
 	store = calloc(1, sizeof(*store));
 	if (!store)
 		return fault_set(fault, -ENOMEM, "%s", path);
+	store->wal_fd = -1;
+	store->synced = true;
 
 	r = sqlite_error(sqlite3_open_v2(
 	    uri, &store->db, flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL));
@@ -213,5 +217,6 @@ void store_close(struct store *store)
 	(void)sqlite3_finalize(store->commit);
 	(void)sqlite3_finalize(store->rollback);
 	(void)sqlite3_close(store->db);
+	fd_cleanup(&store->wal_fd);
 	free(store);
 }

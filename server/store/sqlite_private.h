@@ -8,8 +8,9 @@
 #include "store/store.h"
 
 /*
- * What the files of the embedded engine share: sqlite.c (rows and commits), sqlite_open.c (the
- * file, its schema and settings) and sqlite_upkeep.c (scrubbing, shrinking, checking). SQL is in
+ * What the files of the embedded engine share: sqlite.c (rows and commits), sqlite_sync.c (who
+ * waits for the disk), sqlite_open.c (the file, its schema and settings) and sqlite_upkeep.c
+ * (scrubbing, shrinking, checking). SQL is in
  * these alone.
  */
 #define BUSY_TIMEOUT_MS 1000
@@ -23,6 +24,9 @@ struct store {
 	sqlite3_stmt *begin;
 	sqlite3_stmt *commit;
 	sqlite3_stmt *rollback;
+	int wal_fd;     /* of the write-ahead log, for store_sync(); -1 before store_lazy_begin() */
+	bool lazy;      /* what store_set_lazy() wants */
+	bool synced;    /* what SQLite does: each commit waits for the disk */
 	bool scrub_due; /* store_scrub() has to be tried again */
 	bool still;     /* nothing was written since store_reclaim() had nothing to do */
 	bool reclaims;  /* between the first and the last step of store_reclaim() */
@@ -39,6 +43,9 @@ int sqlite_number(struct store *store, const char *sql, int *ret_value);
 
 /* One step of a prepared statement, which is ready for the next use after it. */
 int sqlite_run(sqlite3_stmt *statement);
+
+/* Before each commit, between transactions: whether SQLite is to wait for the disk. */
+int sqlite_choose_sync(struct store *store);
 
 /* Ends the transaction that reads go on in: see sqlite.c. */
 void sqlite_read_end(struct store *store);

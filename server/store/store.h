@@ -2,6 +2,7 @@
 #ifndef TACIT_SERVER_STORE_H
 #define TACIT_SERVER_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@
  * embedded engine, and all that has SQL; another one has to offer just these calls.
  *
  * Errors of every call: -TACIT_E_STORE_UNAVAILABLE, _STORE_FULL, _STORE_READ_ONLY, _STORE_LOCKED,
- * _STORE_CORRUPT, -ENOMEM. One thread at a time.
+ * _STORE_CORRUPT, -ENOMEM. One thread at a time, but for store_sync().
  */
 struct store;
 
@@ -70,6 +71,19 @@ struct store_op {
  * expectation does not hold.
  */
 int store_commit(struct store *store, const struct store_op ops[], size_t count);
+
+/*
+ * For one who commits often and can wait for the disk elsewhere. Once store_lazy_begin() was
+ * called, store_set_lazy() says for the commits that follow whether they wait for the disk
+ * themselves (as they do at first), or whether store_sync() is to be called before anybody hears of
+ * them; until then a crash of the machine may undo the last of them, in order.
+ *
+ * store_sync() may be called by any thread, whatever another one does: all commits that were made
+ * before are on the disk when it returns 0. After an error that cannot be said of any of them.
+ */
+int store_lazy_begin(struct store *store);
+void store_set_lazy(struct store *store, bool lazy);
+int store_sync(struct store *store);
 
 /*
  * Makes sure that no copy of what was deleted is left in the engine's files: now, or, when a reader

@@ -496,6 +496,21 @@ int vault_commit(struct vault *vault, const struct vault_change changes[], size_
 	return r;
 }
 
+int vault_lazy_begin(struct vault *vault)
+{
+	return store_lazy_begin(vault->store);
+}
+
+void vault_set_lazy(struct vault *vault, bool lazy)
+{
+	store_set_lazy(vault->store, lazy);
+}
+
+int vault_sync(struct vault *vault)
+{
+	return store_sync(vault->store);
+}
+
 void vault_scrub(struct vault *vault)
 {
 	store_scrub(vault->store);

@@ -2,6 +2,7 @@
 #ifndef TACIT_SERVER_VAULT_H
 #define TACIT_SERVER_VAULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "keys.h"
@@ -93,10 +94,16 @@ struct vault_change {
 };
 
 /*
- * Makes all changes in one durable commit, or none; the revision goes up by one. The errors of
+ * Makes all changes in one commit, or none; the revision goes up by one. It is durable, unless
+ * vault_set_lazy() says otherwise. The errors of
  * store.h, -TACIT_E_CORRUPT when the head was altered under us.
  */
 int vault_commit(struct vault *vault, const struct vault_change changes[], size_t count);
+
+/* Who waits for the disk: see store_lazy_begin() and the two behind it. */
+int vault_lazy_begin(struct vault *vault);
+void vault_set_lazy(struct vault *vault, bool lazy);
+int vault_sync(struct vault *vault);
 
 /* After rows were deleted: see store_scrub(). */
 void vault_scrub(struct vault *vault);
