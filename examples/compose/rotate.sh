@@ -3,15 +3,17 @@
 # Gives the api a new database password while it runs; no query fails, nothing is restarted.
 # usage: rotate.sh            the other role gets a new password, and the api is told to use it
 #        rotate.sh --retire   then: the password of the role before is worth nothing from now on
+#        rotate.sh --retire --now   the same, whoever may still have it
 #
 # There is no moment at which PostgreSQL and the api could change one password together. So two
 # roles take turns: whichever file the api has just read, old or new, its password is valid. What
-# must not be is that a client misses a whole turn. So a turn starts MIN_AGE seconds after the
-# last at the earliest; an agent that had lost the store finds it again within 30.
+# must not be is that a client misses a whole turn. So the role before is left alone until the
+# store knows of nobody who still holds its password: `tacit status` is asked.
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-MIN_AGE=${MIN_AGE:-60}
+PATIENCE=${PATIENCE:-60} # seconds for those who are behind; an agent finds its store within 30
+SETTLE=${SETTLE:-90}     # seconds after its start in which a store may not know of everybody yet
 
 die() {
 	echo "rotate.sh: $*" >&2
@@ -30,11 +32,28 @@ other_user() {
 	esac
 }
 
-# Sets `version` and `age`, in seconds, of what the api has now.
-read_version() {
-	local created
-	read -r version created _ < <(tacit versions "$secret" | grep 'current$')
-	age=$(($(date +%s) - $(date -d "$created" +%s)))
+current_version() { tacit versions "$secret" | awk '/current$/ { print $1 }'; }
+
+# Why the role before may still be needed, a line for each reason. One that fetched to set up the
+# database, as another client, has ended.
+holdouts() {
+	tacit status --client api --secret "$secret" --json |
+		jq -r --argjson settle "$SETTLE" '
+			(select(now - (.since | fromdateiso8601) < $settle) |
+				"the store was just started, and may not know of everybody"),
+			(select(.pushed_out > 0) | "the store has no room for \(.pushed_out) instances"),
+			(.instances[] | select(.state != "revoked" and .state != "replaced") |
+				select(any(.secrets[]; .held != .current)) | "\(.instance) is \(.state)")'
+}
+
+# A login may be under way with what was read a moment before the new file was there.
+wait_for_all() {
+	local left until=$((SECONDS + PATIENCE))
+	while left=$(holdouts) || die 'tacit status fails'; [[ -n $left ]]; do
+		((SECONDS < until)) || die "the last turn is not over: ${left//$'\n'/, }"
+		sleep 1
+	done
+	sleep 1
 }
 
 # psql hashes the password here: the server is never told it, and cannot log it.
@@ -47,8 +66,9 @@ try_login() {
 }
 
 rotate() {
-	local next text
-	((age >= MIN_AGE)) || die "the last turn was $age s ago; wait until it is $MIN_AGE, or set MIN_AGE"
+	local next text version
+	wait_for_all
+	version=$(current_version)
 	next=$(other_user "$(current_user)")
 	text=$(service "$next")
 	set_password "$next" "${text##*password=}"
@@ -59,7 +79,7 @@ rotate() {
 
 retire() {
 	local last
-	((age >= MIN_AGE)) || die "the last turn was $age s ago; wait until it is $MIN_AGE, or set MIN_AGE"
+	[[ ${1:-} == --now ]] || wait_for_all
 	last=$(other_user "$(current_user)")
 	sql -c "ALTER ROLE $last PASSWORD NULL"
 	echo "$last has no password any more"
@@ -69,9 +89,8 @@ exec 9>state/rotate.lock
 flock -n 9 || die 'it is running already'
 db=$(container db)
 [[ -n $db ]] || die 'the database does not run'
-read_version
-case ${1:-} in
+case $* in
 '') rotate ;;
---retire) retire ;;
-*) die "unknown: $1; usage: rotate.sh [--retire]" ;;
+--retire | '--retire --now') retire "${2:-}" ;;
+*) die "unknown: $*; usage: rotate.sh [--retire [--now]]" ;;
 esac

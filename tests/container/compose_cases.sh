@@ -25,7 +25,7 @@ compose_prepare() {
 	cd "$compose_dir" || return
 	COMPOSE_PROJECT_NAME=$(compose_project compose)
 	export COMPOSE_PROJECT_NAME COMPOSE_FILE=docker-compose.yml:suite.yml
-	export TACIT_BUILD=$programs DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 MIN_AGE=1
+	export TACIT_BUILD=$programs DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 SETTLE=0 PATIENCE=20
 	sed -e "s|^DEBIAN_IMAGE=.*|DEBIAN_IMAGE=$(image base-debian)|" \
 		-e "s|^NODE_IMAGE=.*|NODE_IMAGE=$(image base-node-alpine)|" \
 		-e "s|^POSTGRES_IMAGE=.*|POSTGRES_IMAGE=$(image postgres)|" \
@@ -208,7 +208,6 @@ compose_rotates() {
 	hammer 2 &
 	pids+=" $!"
 	for ((turn = 0; turn < compose_turns; turn++)); do
-		sleep 1 # MIN_AGE
 		turn
 	done
 	touch "$work/calm"
@@ -227,11 +226,9 @@ compose_retires() {
 	local last now
 	compose_enter
 	last=$(compose_tacit get api/pg_service.conf)
-	sleep 1
 	turn
 	now=$(compose_tacit get api/pg_service.conf)
 	service_login "$last" || fail 'the last password ended with the turn, too early'
-	sleep 1
 	./rotate.sh --retire
 	! service_login "$last" || fail 'the last password is still good'
 	service_login "$now"
@@ -244,10 +241,27 @@ service_login() {
 		psql -X -q -c 'SELECT 1' <<<"$1"
 }
 
-compose_turns_in_a_row_are_refused() {
+# An agent that hangs has the file of the turn before: its role keeps the password until it has not.
+compose_waits_for_who_is_behind() {
+	local last
 	compose_enter
-	! MIN_AGE=60 ./rotate.sh 2>"$work/part" || fail 'a turn within MIN_AGE'
-	grep -q '^rotate.sh: the last turn was ' "$work/part" || fail "$(cat "$work/part")"
+	last=$(compose_tacit get api/pg_service.conf)
+	docker pause "${ids[api]}" >/dev/null
+	./rotate.sh >"$work/turn" || fail "rotate.sh: $(cat "$work/turn")"
+	compose_is_refused 'the last turn is not over: .* is behind$' --retire
+	compose_is_refused 'the last turn is not over: .* is behind$'
+	service_login "$last" || fail 'the password of who is behind is worth nothing'
+	docker unpause "${ids[api]}" >/dev/null
+	SETTLE=1000000 compose_is_refused 'the last turn is not over: the store was just started' --retire
+	./rotate.sh --retire
+	! service_login "$last" || fail 'the last password is still good'
+	web_answers
+}
+
+# compose_is_refused PATTERN OPTION...: by rotate.sh, at once.
+compose_is_refused() {
+	! PATIENCE=0 ./rotate.sh "${@:2}" >"$work/part" 2>&1 || fail "done: $(cat "$work/part")"
+	grep -qE "^rotate.sh: $1" "$work/part" || fail "$(cat "$work/part")"
 }
 
 # With tokens the api becomes a client without a file, and is no worse off.

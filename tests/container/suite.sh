@@ -160,7 +160,7 @@ run_compose() {
 	case_of 'examples/compose: POSTGRES_PASSWORD_FILE set the password' compose_database_took_password
 	case_of 'examples/compose: db cannot reach the store, nor web the db' compose_isolates
 	case_of "examples/compose: $compose_turns rotations, no query fails" compose_rotates
-	case_of 'examples/compose: rotate.sh twice in a row is refused' compose_turns_in_a_row_are_refused
+	case_of 'examples/compose: no turn is over while one holds the old file' compose_waits_for_who_is_behind
 	case_of 'examples/compose: --retire ends the old password' compose_retires
 	case_of 'examples/compose: tokens.sh, no identity file' compose_takes_tokens
 	case_of 'examples/compose: down leaves nothing' compose_ends
