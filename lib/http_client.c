@@ -160,10 +160,52 @@ static bool call_may_go_on(const struct call *call, int err, const struct http_r
 	return err < -TACIT_E_BASE && err != -TACIT_E_TOO_LARGE;
 }
 
-/* When every other server fails, an answer of 503 says more than their errors. */
+/* What one server has said, for when no other does better: it tells more than their errors. */
+struct fallback {
+	struct http_response unavailable; /* 503; its body is NULL when there was none */
+	struct fault sealed;              /* its err is 0 when there was none */
+};
+
+static void fallback_cleanup(struct fallback *fallback)
+{
+	http_response_free(&fallback->unavailable);
+}
+#define cleanup_fallback __attribute__((cleanup(fallback_cleanup)))
+
+/* Takes `response` over. */
+static void fallback_note(
+    struct fallback *fallback, int err, struct http_response *response, const struct fault *fault)
+{
+	if (err == 0) {
+		http_response_free(&fallback->unavailable);
+		fallback->unavailable = *response;
+	}
+	if (err == -TACIT_E_SEALED) {
+		if (fault)
+			fallback->sealed = *fault;
+		fallback->sealed.err = err;
+	}
+}
+
+static int fallback_use(
+    struct fallback *fallback, int err, struct http_response *ret_response, struct fault *fault)
+{
+	if (fallback->unavailable.body) {
+		*ret_response = fallback->unavailable;
+		fallback->unavailable.body = NULL;
+		return 0;
+	}
+	if (!fallback->sealed.err)
+		return err;
+
+	if (fault)
+		*fault = fallback->sealed;
+	return fallback->sealed.err;
+}
+
 static int call_run(struct call *call, struct http_response *ret_response, struct fault *fault)
 {
-	cleanup_response struct http_response unavailable = {.body = NULL};
+	cleanup_fallback struct fallback fallback = {.sealed = {.err = 0}};
 	struct http_client *client = call->client;
 	size_t first = client->current;
 	int r = -TACIT_E_UNREACHABLE;
@@ -178,17 +220,10 @@ static int call_run(struct call *call, struct http_response *ret_response, struc
 				*ret_response = response;
 			break;
 		}
-		if (r == 0) {
-			http_response_free(&unavailable);
-			unavailable = response;
-		}
+		fallback_note(&fallback, r, &response, fault);
 	}
-	if (r == 0 || !unavailable.body)
-		return r;
 
-	*ret_response = unavailable;
-	unavailable.body = NULL;
-	return 0;
+	return r == 0 ? 0 : fallback_use(&fallback, r, ret_response, fault);
 }
 
 int http_client_send(struct http_client *client, const struct http_request *request,

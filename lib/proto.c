@@ -12,6 +12,10 @@
 static const char unreserved[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 
+/* A list of one OID: 105 stands for 2.25, and the UUID comes behind it in groups of seven bits. */
+const uint8_t proto_sealed_usage[PROTO_SEALED_USAGE_BYTES] = {0x30, 21, 0x06, 19, 105, 0xf2, 0x93,
+    0xb4, 0xfe, 0xcf, 0xb2, 0xaa, 0x8f, 0xab, 0x89, 0xeb, 0x83, 0x8d, 0xfc, 0xe3, 0xd5, 0xcb, 0x7e};
+
 struct path_writer {
 	char *at;
 	size_t left; /* room for the NUL included */

@@ -74,6 +74,9 @@ static int handshake_fault(
 	if (verdict != X509_V_OK)
 		return fault_set_why(
 		    fault, -TACIT_E_TLS, X509_verify_cert_error_string(verdict), "%s", url_text);
+	if (err == -TACIT_E_SEALED)
+		return fault_set_why(
+		    fault, err, "sealed: an operator must run tacit-server unseal", "%s", url_text);
 	if (err == -TACIT_E_CUT_OFF)
 		return fault_set_why(fault, err,
 		    "the server closed the connection in the TLS handshake", "%s", url_text);
@@ -87,8 +90,10 @@ static int handshake(struct tls_connection *connection)
 		int result = SSL_connect(connection->ssl);
 		int r;
 
+		if (SSL_want_x509_lookup(connection->ssl)) /* tls_verify_before_ours() */
+			return -TACIT_E_SEALED;
 		if (result == 1)
-			return 0;
+			return tls_verify_is_sealed(connection->ssl) ? -TACIT_E_SEALED : 0;
 		r = ssl_wait(connection, result);
 		if (r != 0)
 			return r < 0 ? r : -TACIT_E_CUT_OFF;

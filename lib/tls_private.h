@@ -42,6 +42,21 @@ int tls_socket_connect(const struct url *url, int64_t deadline_ms);
 /* For SSL_CTX_set_cert_verify_callback(), with a `struct tls_context` whose CA is pinned. */
 int tls_verify_pinned(X509_STORE_CTX *store, void *context);
 
+/*
+ * For SSL_CTX_set_verify(): forgives a certificate that is for no server when it is, to the last
+ * byte, that of a sealed one (proto.h), and nothing else that is wrong with it.
+ */
+int tls_verify_purpose(int ok, X509_STORE_CTX *store);
+
+/*
+ * For SSL_CTX_set_cert_cb(), which runs once the server has proven that it holds its key, and
+ * before anything of ours is shown: ends the handshake there with a server that is sealed.
+ */
+int tls_verify_before_ours(SSL *ssl, void *context);
+
+/* Whether the server that was verified is a sealed one. */
+bool tls_verify_is_sealed(const SSL *ssl);
+
 /* The error that a verdict of X509_verify_cert(3) stands for; 0 for one that has no name of ours.
  */
 int tls_verify_error(long verdict);

@@ -4,7 +4,70 @@
 #include <openssl/x509v3.h>
 
 #include "identity_private.h"
+#include "tacit/proto.h"
 #include "tls_private.h"
+
+enum mark {
+	MARK_NONE,
+	MARK_SEALED, /* the certificate of a sealed server, and of nothing else */
+	MARK_MIXED,  /* it claims to be something else as well */
+};
+
+static enum mark mark_of(const X509 *certificate)
+{
+	int at = X509_get_ext_by_NID(certificate, NID_ext_key_usage, -1);
+	const ASN1_OCTET_STRING *usage;
+
+	if (at < 0)
+		return MARK_NONE;
+
+	usage = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+	if (X509_get_ext_by_NID(certificate, NID_ext_key_usage, at) >= 0)
+		return MARK_MIXED;
+	if (ASN1_STRING_length(usage) == PROTO_SEALED_USAGE_BYTES &&
+	    memcmp(ASN1_STRING_get0_data(usage), proto_sealed_usage, PROTO_SEALED_USAGE_BYTES) == 0)
+		return MARK_SEALED;
+
+	/* The OID without the list around it. */
+	return memmem(ASN1_STRING_get0_data(usage), (size_t)ASN1_STRING_length(usage),
+	           proto_sealed_usage + 2, PROTO_SEALED_USAGE_BYTES - 2)
+	           ? MARK_MIXED
+	           : MARK_NONE;
+}
+
+int tls_verify_purpose(int ok, X509_STORE_CTX *store)
+{
+	X509 *certificate = X509_STORE_CTX_get0_cert(store);
+
+	if (X509_STORE_CTX_get_error_depth(store) != 0)
+		return ok;
+
+	if (mark_of(certificate) == MARK_MIXED) {
+		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
+		return 0;
+	}
+	if (ok || X509_STORE_CTX_get_error(store) != X509_V_ERR_INVALID_PURPOSE ||
+	    mark_of(certificate) != MARK_SEALED ||
+	    !(X509_get_key_usage(certificate) & KU_DIGITAL_SIGNATURE))
+		return ok;
+
+	X509_STORE_CTX_set_error(store, X509_V_OK);
+	return 1;
+}
+
+bool tls_verify_is_sealed(const SSL *ssl)
+{
+	const X509 *certificate = SSL_get0_peer_certificate(ssl);
+
+	return certificate && mark_of(certificate) != MARK_NONE;
+}
+
+/* A negative return suspends the handshake; it is never taken up again. */
+int tls_verify_before_ours(SSL *ssl, void *context)
+{
+	(void)context;
+	return tls_verify_is_sealed(ssl) ? -1 : 1;
+}
 
 /* The CA among what the server has sent, or NULL. */
 static X509 *find_pinned(STACK_OF(X509) * sent, const uint8_t hash[static IDENTITY_CA_HASH_BYTES])

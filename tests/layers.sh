@@ -149,11 +149,11 @@ only 'jansson' lib/json.c
 only 'openssl/' lib/tls.c lib/tls_context.c lib/tls_private.h lib/tls_verify.c lib/identity.c lib/identity_key.c lib/identity_make.c \
 	lib/identity_private.h lib/identity_read.c lib/identity_verify.c
 only 'microhttpd' server/listener/listener.c server/listener/listener_http.c server/listener/listener_http.h \
-	server/listener/listener_plain.c server/listener/listener_request.c
+	server/listener/listener_plain.c server/listener/listener_request.c server/listener/listener_sealed.c
 only 'gnutls/' server/access/authority_certificates.c server/access/authority_clients.c \
 	server/access/authority_private.h server/access/signing.c server/access/signing_request.c \
 	server/access/signing_request.h server/access/x509.c server/access/x509.h \
-	server/listener/listener_tls.c
+	server/listener/listener_sealed.c server/listener/listener_tls.c
 only 'sqlite3' server/store/sqlite.c server/store/sqlite_open.c server/store/sqlite_private.h \
 	server/store/sqlite_sync.c server/store/sqlite_upkeep.c
 only 'seccomp' server/process/sandbox_seccomp.c

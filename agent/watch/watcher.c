@@ -136,13 +136,13 @@ static void report_certificate(const struct watch *watch, const struct fault *fa
 	fault_report(AGENT_NAME, &told);
 }
 
-/* That the server is away the next look at the files will tell. */
+/* That the server is away, or sealed, the next look at the files will tell. */
 static void certificate_look(struct watch *watch)
 {
 	struct fault fault = {0};
 	int r = source_renew(watch->source, &fault);
 
-	if (r < 0 && !is_absence(r) && watch->certificate_failure != r) {
+	if (r < 0 && !is_absence(r) && r != -TACIT_E_SEALED && watch->certificate_failure != r) {
 		report_certificate(watch, &fault);
 		watch->certificate_failure = r;
 	}

@@ -75,7 +75,8 @@ void http_client_cleanup(struct http_client **client);
  * cannot be reached makes way for the next one; after the request has been written it is sent
  * again only if it is a GET. The errors of tls.h, -TACIT_E_PROTOCOL for garbage, -TACIT_E_CUT_OFF
  * for a body that ends early, -TACIT_E_TOO_LARGE for one over `max_body_bytes`; the URL in
- * `fault`. `ret_response` is untouched on failure.
+ * `fault`. `ret_response` is untouched on failure. A sealed server answers 503 with the code
+ * `sealed`, or shows that it is so in the handshake: -TACIT_E_SEALED, and nothing was sent to it.
  */
 int http_client_send(struct http_client *client, const struct http_request *request,
     int64_t deadline_ms, size_t max_body_bytes, struct http_response *ret_response,

@@ -23,6 +23,15 @@
 #define PROTO_TYPE_BYTES       "application/octet-stream"
 
 /*
+ * What the certificate of a sealed server is for: the extended key usage (RFC 5280, 4.2.1.12), in
+ * DER, with one OID of ours in it and no other. That is 2.25.75866798898213085272932159115106805246
+ * out of the arc for UUIDs (ITU-T X.667). It stands for "this server is sealed" and for no server,
+ * so every TLS client in the world refuses such a certificate, and ours believes it that alone.
+ */
+#define PROTO_SEALED_USAGE_BYTES 23
+extern const uint8_t proto_sealed_usage[PROTO_SEALED_USAGE_BYTES];
+
+/*
  * Writes a path: `format` with %s for names, each percent-encoded (RFC 3986: all but unreserved),
  * `/` included. So `/v1/secrets/%s/versions` is unambiguous even for a secret that is named
  * `web/versions`. Only %s is understood. -TACIT_E_TOO_LARGE when it does not fit.

@@ -43,6 +43,13 @@ int64_t authority_ca_expiry(const struct authority *authority);
 int authority_reissue(struct authority *authority, struct fault *fault);
 int authority_renew(struct authority *authority, struct fault *fault);
 
+/*
+ * Makes a key and a certificate for a server that is sealed: for the same hosts, and for nothing
+ * but to say so (proto.h). PEM texts in one, the CA's certificate behind them. It lives for a year
+ * at least, since it cannot be renewed when it is needed. -ENOMEM, -TACIT_E_INTERNAL.
+ */
+int authority_new_sealed(const struct authority *authority, struct secret **ret_pem);
+
 void authority_free(struct authority *authority);
 
 /* PEM texts, NUL-terminated, alive as long as the authority. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -7,10 +8,12 @@
 #include <time.h>
 
 #include "authority_private.h"
+#include "tacit/proto.h"
 #include "x509.h"
 
 /* 20 years: no client certificate of the first ten outlives the CA. */
-#define CA_LIFETIME_S (7300 * 86400LL)
+#define CA_LIFETIME_S     (7300 * 86400LL)
+#define SEALED_LIFETIME_S (365 * 86400LL)
 
 int certificate_begin(gnutls_x509_crt_t *ret_certificate, const char *common_name,
     uint64_t generation, int64_t not_after)
@@ -28,7 +31,7 @@ int certificate_finish(const struct authority *authority, gnutls_x509_crt_t cert
 
 	if (gnutls_x509_crt_set_basic_constraints(certificate, 0, -1) < 0 ||
 	    gnutls_x509_crt_set_key_usage(certificate, GNUTLS_KEY_DIGITAL_SIGNATURE) < 0 ||
-	    gnutls_x509_crt_set_key_purpose_oid(certificate, purpose, 0) < 0 ||
+	    (purpose && gnutls_x509_crt_set_key_purpose_oid(certificate, purpose, 0) < 0) ||
 	    x509_set_key_id(certificate) < 0)
 		return -TACIT_E_INTERNAL;
 
@@ -83,27 +86,33 @@ static int san_add_host(gnutls_x509_crt_t certificate, const char *host)
 	return r < 0 ? -TACIT_E_INVALID_NAME : 0;
 }
 
-int authority_make_server(struct authority *authority)
+/* Begins a certificate for the server's hosts, with a new key. */
+static int host_begin(const struct authority *authority, const char *common_name,
+    int64_t lifetime_s, gnutls_x509_crt_t *ret_certificate, struct secret **ret_key)
 {
 	cleanup_x509_key gnutls_x509_privkey_t key = NULL;
-	cleanup_x509 gnutls_x509_crt_t certificate = NULL;
-	cleanup_secret struct secret *key_pem = NULL;
-	char pem[CERTIFICATE_PEM_MAX_BYTES];
 	int r = x509_key_make(&key);
 
 	if (r == 0)
-		r = certificate_begin(
-		    &certificate, "tacit-server", 0, time(NULL) + authority->server_lifetime_s);
-	if (r < 0)
-		return r;
-	if (gnutls_x509_crt_set_key(certificate, key) < 0)
-		return -TACIT_E_INTERNAL;
+		r = certificate_begin(ret_certificate, common_name, 0, time(NULL) + lifetime_s);
+	if (r == 0 && gnutls_x509_crt_set_key(*ret_certificate, key) < 0)
+		r = -TACIT_E_INTERNAL;
 	for (size_t i = 0; r == 0 && i < authority->names_count; i++)
-		r = san_add_host(certificate, authority->names[i]);
+		r = san_add_host(*ret_certificate, authority->names[i]);
+
+	return r < 0 ? r : x509_key_print(key, ret_key);
+}
+
+int authority_make_server(struct authority *authority)
+{
+	cleanup_x509 gnutls_x509_crt_t certificate = NULL;
+	cleanup_secret struct secret *key_pem = NULL;
+	char pem[CERTIFICATE_PEM_MAX_BYTES];
+	int r = host_begin(
+	    authority, "tacit-server", authority->server_lifetime_s, &certificate, &key_pem);
+
 	if (r == 0)
 		r = certificate_finish(authority, certificate, GNUTLS_KP_TLS_WWW_SERVER, pem);
-	if (r == 0)
-		r = x509_key_print(key, &key_pem);
 	if (r < 0)
 		return r;
 
@@ -111,6 +120,50 @@ int authority_make_server(struct authority *authority)
 	secret_free(authority->server_key);
 	authority->server_key = secret_take(&key_pem);
 	return 0;
+}
+
+/* As bytes, since GnuTLS takes no number of more than 64 bits in an OID. Critical. */
+static int purpose_sealed(gnutls_x509_crt_t certificate)
+{
+	return gnutls_x509_crt_set_extension_by_oid(
+	           certificate, "2.5.29.37", proto_sealed_usage, sizeof(proto_sealed_usage), 1) < 0
+	           ? -TACIT_E_INTERNAL
+	           : 0;
+}
+
+static int sealed_print(const struct authority *authority, const struct secret *key,
+    const char *certificate, struct secret **ret_pem)
+{
+	static const char comment[] =
+	    "# What tacit-server shows while it is sealed. Good for nothing else.\n";
+	cleanup_secret struct secret *text = NULL;
+
+	if (secret_new(8192, &text) < 0 || secret_append_text(text, comment) < 0 ||
+	    secret_append(text, secret_bytes(key), secret_len(key)) < 0 ||
+	    secret_append_text(text, certificate) < 0 ||
+	    secret_append_text(text, authority->ca_pem) < 0)
+		return -ENOMEM;
+
+	*ret_pem = secret_take(&text);
+	return 0;
+}
+
+int authority_new_sealed(const struct authority *authority, struct secret **ret_pem)
+{
+	cleanup_x509 gnutls_x509_crt_t certificate = NULL;
+	cleanup_secret struct secret *key_pem = NULL;
+	char pem[CERTIFICATE_PEM_MAX_BYTES];
+	int64_t lifetime_s = authority->server_lifetime_s > SEALED_LIFETIME_S
+	                         ? authority->server_lifetime_s
+	                         : SEALED_LIFETIME_S;
+	int r = host_begin(authority, "tacit-server (sealed)", lifetime_s, &certificate, &key_pem);
+
+	if (r == 0)
+		r = purpose_sealed(certificate);
+	if (r == 0)
+		r = certificate_finish(authority, certificate, NULL, pem);
+
+	return r < 0 ? r : sealed_print(authority, key_pem, pem, ret_pem);
 }
 
 static int64_t expiry_of(const char *pem)

@@ -31,8 +31,8 @@ int authority_make_server(struct authority *authority);
 
 /*
  * The first and the last step of every certificate: begun AUTHORITY_TOLERANCE_S ago, and, when it
- * is no CA's, with the one purpose (an OID) that it is for, and signed by the CA. In between it
- * gets its key and its SAN. -TACIT_E_INTERNAL, -ENOMEM, -TACIT_E_CORRUPT.
+ * is no CA's, with the one purpose (an OID) that it is for, unless that is NULL, and signed by the
+ * CA. In between it gets its key and its SAN. -TACIT_E_INTERNAL, -ENOMEM, -TACIT_E_CORRUPT.
  */
 int certificate_begin(gnutls_x509_crt_t *ret_certificate, const char *common_name,
     uint64_t generation, int64_t not_after);

@@ -17,6 +17,7 @@
 #include "notify.h"
 #include "owner.h"
 #include "sandbox.h"
+#include "sealed_doors.h"
 #include "service.h"
 #include "signals.h"
 #include "socket.h"
@@ -55,6 +56,7 @@ struct serving {
 	struct listener *listener;
 	struct listener *enrolment;     /* NULL */
 	struct listener_plain *metrics; /* NULL */
+	struct sealed_doors sealed;     /* as long as it is */
 };
 
 static void warn(const struct audit_state *audit)
@@ -149,10 +151,20 @@ static int metrics_start(struct serving *serving, struct fault *fault)
 
 static int unseal(struct serving *serving, struct audit_state *ret_audit, struct fault *fault)
 {
+	int r = sealed_doors_open(serving->home.dirfd, serving->fds, &serving->sealed, fault);
+
+	if (r < 0)
+		return r;
+
 	log_event("sealed", "sealed: waiting for `" PROGRAM_NAME " unseal --dir %s`",
 	    serving->config->dir);
-	return attendance_await_key(
+	r = attendance_await_key(
 	    &serving->attendance, serving->config, &serving->home, ret_audit, fault);
+	sealed_doors_close(&serving->sealed);
+	if (r <= 0)
+		attendance_tell(&serving->attendance, r, fault);
+
+	return r;
 }
 
 static int audit_threads_start(struct serving *serving, struct fault *fault)
@@ -220,7 +232,8 @@ static int listeners_start(struct serving *serving, struct fault *fault)
 static int answer(struct serving *serving, struct fault *fault)
 {
 	char url[SOCKET_URL_BYTES], status[SOCKET_URL_BYTES + 16];
-	struct service service = {.server = &serving->home.server, .status = status};
+	struct service service = {
+	    .server = &serving->home.server, .dirfd = serving->home.dirfd, .status = status};
 	int r = audit_threads_start(serving, fault);
 
 	if (r == 0)
@@ -236,6 +249,7 @@ static int answer(struct serving *serving, struct fault *fault)
 	if (r < 0)
 		return r;
 
+	sealed_doors_renew(serving->home.dirfd, serving->home.server.authority);
 	log_event("listening", "listening on %s", url);
 	notify_ready(status);
 	service.listeners[0] = serving->listener;
@@ -274,6 +288,7 @@ static void serving_end(struct serving *serving)
 	if (serving->listener)
 		listener_stop(serving->listener, DRAIN_MS);
 	listener_plain_stop(serving->metrics);
+	sealed_doors_close(&serving->sealed);
 	for (int i = 0; i < LISTENERS_COUNT; i++)
 		fd_cleanup(&serving->fds[i]);
 	attendance_end(&serving->attendance);

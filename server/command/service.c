@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "notify.h"
+#include "sealed_doors.h"
 #include "signals.h"
 #include "tacit/deadline.h"
 
@@ -45,6 +46,7 @@ static void certificate_replace(struct service *service, const char *done)
 	char until[32];
 
 	certificate_make(service);
+	sealed_doors_renew(service->dirfd, service->server->authority);
 	for (size_t i = 0; i < 2 && service->listeners[i]; i++) {
 		if (listener_reload(service->listeners[i], &fault) < 0) {
 			log_fault(&fault);

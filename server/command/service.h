@@ -12,6 +12,7 @@
 struct service {
 	struct server *server;
 	struct listener *listeners[2]; /* the second may be NULL */
+	int dirfd;                     /* of the store */
 	const char *status; /* one line for the service manager, "Listening on https://..." */
 };
 

@@ -72,7 +72,6 @@ int attendance_await_key(struct attendance *attendance, const struct config *con
 {
 	const struct control_host host = {
 	    .dirfd = home->dirfd, .unsealing = &attendance->unsealing, .dir = config->dir};
-	struct fault verdict = {0};
 	struct keys *keys;
 	int r;
 
@@ -86,11 +85,16 @@ int attendance_await_key(struct attendance *attendance, const struct config *con
 	if (r != 0)
 		return r;
 
-	r = open_with(&attendance->unsealing, config, keys, home, ret_audit, &verdict);
-	if (r < 0 && fault)
-		*fault = verdict;
+	return open_with(&attendance->unsealing, config, keys, home, ret_audit, fault);
+}
+
+void attendance_tell(struct attendance *attendance, int err, const struct fault *fault)
+{
+	struct fault verdict = {0};
+
+	if (err < 0)
+		verdict = *fault;
 	unsealing_settle(&attendance->unsealing, &verdict);
-	return r;
 }
 
 int attendance_begin(struct attendance *attendance, struct home *home,

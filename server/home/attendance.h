@@ -23,10 +23,14 @@ int attendance_listen(struct attendance *attendance, const struct home *home, st
 
 /*
  * Waits for the key and opens the store with it. 1 when a signal came that ends the server; see
- * signals.h.
+ * signals.h. Whoever brought the key goes on waiting, for what attendance_tell() says, so that he
+ * does not find the doors of a sealed server afterwards.
  */
 int attendance_await_key(struct attendance *attendance, const struct config *config,
     struct home *home, struct audit_state *ret_audit, struct fault *fault);
+
+/* After that, whatever it returned. `err` 0: the store is open. */
+void attendance_tell(struct attendance *attendance, int err, const struct fault *fault);
 
 /* For a store that is open. */
 int attendance_begin(struct attendance *attendance, struct home *home,

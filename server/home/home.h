@@ -8,8 +8,9 @@
 #include "tacit/err.h"
 
 /*
- * The server's directory: seal.json, store.db, audit.log, lock, admin.pem. Opening it puts a
- * struct server together; the order of locks and checks is decided here, once for all commands.
+ * The server's directory: seal.json, store.db, audit.log, lock, admin.pem, sealed.pem. Opening it
+ * puts a struct server together; the order of locks and checks is decided here, once for all
+ * commands.
  */
 struct home {
 	int dirfd;

@@ -3,6 +3,7 @@
 #include "assembly.h"
 #include "audit_mark.h"
 #include "home.h"
+#include "sealed_file.h"
 
 static int vault_begin(
     int dirfd, const struct config *config, struct vault **ret_vault, struct fault *fault)
@@ -57,6 +58,8 @@ static int home_fill(const struct config *config, void *context, int dirfd, stru
 		r = mark_begin(vault, server.audit, fault);
 	if (r == 0)
 		r = admin_create(dirfd, &server, fault);
+	if (r == 0)
+		r = sealed_file_write(dirfd, server.authority, fault);
 	server_disassemble(&server);
 	return r;
 }

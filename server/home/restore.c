@@ -12,6 +12,7 @@
 #include "audit.h"
 #include "home.h"
 #include "restore_private.h"
+#include "sealed_file.h"
 #include "tacit/fd.h"
 
 /* Says where in the file it went wrong, as far as that helps. */
@@ -148,6 +149,8 @@ static int revive(const struct config *config, struct keys *keys, struct fault *
 		r = fault_set(fault, -TACIT_E_AUDIT_UNAVAILABLE, AUDIT_FILE);
 	if (r == 0)
 		r = admin_issue_file(&home, fault);
+	if (r == 0)
+		r = sealed_file_write(home.dirfd, home.server.authority, fault);
 	home_close(&home);
 	return r;
 }

@@ -54,6 +54,8 @@ struct mode {
 	int max_version;                         /* of TLS */
 	const struct pki_spec *certificate;      /* instead of a good one */
 	bool foreign;                            /* its certificate is from another CA */
+	bool self_signed;                        /* or from none */
+	bool anonymous;                          /* it wants no certificate of the client's */
 	int refusal;                             /* X509_V_ERR_* that it finds in the client's */
 };
 
@@ -247,6 +249,34 @@ static const struct pki_spec certificate_future = {.common_name = "server",
 static const struct pki_spec certificate_client = {
     .common_name = "server", .san = "IP:127.0.0.1", .usage = "clientAuth"};
 
+/* Those of a sealed server, and what is almost one. */
+static const struct pki_spec sealed_good = {.common_name = "server",
+    .san = "IP:127.0.0.1,DNS:localhost",
+    .usage = "critical," PKI_SEALED_USAGE};
+static const struct pki_spec sealed_and_server = {
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = "serverAuth," PKI_SEALED_USAGE};
+static const struct pki_spec sealed_and_any = {.common_name = "server",
+    .san = "IP:127.0.0.1",
+    .usage = PKI_SEALED_USAGE ",anyExtendedKeyUsage"};
+static const struct pki_spec sealed_twice = {
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE "," PKI_SEALED_USAGE};
+static const struct pki_spec sealed_almost = {
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE "0"};
+static const struct pki_spec sealed_ca = {
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE, .ca = true};
+static const struct pki_spec sealed_other_host = {
+    .common_name = "127.0.0.1", .san = "DNS:other.example", .usage = PKI_SEALED_USAGE};
+static const struct pki_spec sealed_expired = {.common_name = "server",
+    .san = "IP:127.0.0.1",
+    .usage = PKI_SEALED_USAGE,
+    .from_s = -7200,
+    .to_s = -3600};
+static const struct pki_spec sealed_future = {.common_name = "server",
+    .san = "IP:127.0.0.1",
+    .usage = PKI_SEALED_USAGE,
+    .from_s = 3600,
+    .to_s = 7200};
+
 static const struct mode modes[] = {
     {"good", .answer = WHOLE, .ending = END_KEEP},
     {"echo", .serve = serve_echo},
@@ -277,6 +307,21 @@ static const struct mode modes[] = {
     {"certificate-future", .answer = WHOLE, .ending = END_KEEP, .certificate = &certificate_future},
     {"certificate-of-client", .answer = WHOLE, .ending = END_KEEP,
         .certificate = &certificate_client},
+    {"sealed", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_good},
+    {"sealed-anonymous", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_good,
+        .anonymous = true},
+    {"sealed-and-server", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_and_server},
+    {"sealed-and-any", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_and_any},
+    {"sealed-twice", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_twice},
+    {"sealed-almost", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_almost},
+    {"sealed-ca", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_ca},
+    {"sealed-other-host", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_other_host},
+    {"sealed-expired", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_expired},
+    {"sealed-future", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_future},
+    {"sealed-other-ca", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_good,
+        .foreign = true},
+    {"sealed-self-signed", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_good,
+        .self_signed = true},
     {"refuse-bad", .answer = WHOLE, .ending = END_KEEP, .refusal = X509_V_ERR_CERT_REJECTED},
     {"refuse-unknown-ca", .answer = WHOLE, .ending = END_KEEP,
         .refusal = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY},
@@ -481,7 +526,9 @@ static SSL_CTX *context_new(const struct mode *mode, const struct pki_pair *serv
 	SSL_CTX_set_max_proto_version(context, mode->max_version ? mode->max_version : 0);
 	must(SSL_CTX_use_certificate(context, server->certificate) == 1, "certificate");
 	must(SSL_CTX_use_PrivateKey(context, server->key) == 1, "key");
-	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	if (!mode->anonymous)
+		SSL_CTX_set_verify(
+		    context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(context, verify_client, argument.out);
 	return context;
 }
@@ -524,7 +571,7 @@ static int listen_on_loopback(char *ret_url, size_t size)
 static struct pki_pair server_certificate(const struct mode *mode, const struct pki_pair *ca)
 {
 	struct pki_pair other = mode->foreign ? pki_ca("other CA") : (struct pki_pair){NULL, NULL};
-	const struct pki_pair *issuer = mode->foreign ? &other : ca;
+	const struct pki_pair *issuer = mode->foreign ? &other : mode->self_signed ? NULL : ca;
 	struct pki_pair server =
 	    mode->certificate ? pki_issue(issuer, mode->certificate) : pki_server(issuer);
 

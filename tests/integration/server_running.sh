@@ -334,6 +334,8 @@ test_health_tells_sealed_from_open() {
 	now_told '^READY=1 STATUS=Sealed'
 	health_is "$plain" 503 sealed
 	[[ $(curl -s -o body -w '%{http_code}' "$plain/metrics") == 503 ]] || failed 'metrics'
+	refuse 1 'sealed: an operator must' ls --identity sealed/admin.pem \
+		--server "https://127.0.0.1:$(port_of main)"
 	kill -HUP "$server_pid"
 	now_told '^RELOADING=1'
 	expect 0 "$tacit_server" unseal --dir sealed

@@ -465,6 +465,7 @@ static void has_sent_tells_whether_anything_reached_a_server(void **state)
 	    {"reset-accept", false},
 	    {"stall-handshake", false},
 	    {"certificate-other-ca", false},
+	    {"sealed", false},
 	};
 	const struct http_request request = {.method = "POST", .path = "/v1/x"};
 
@@ -588,6 +589,7 @@ static void send_goes_on_after_a_failure_where_it_may(void **state)
 	    {"reset-accept", 0, 200},
 	    {"certificate-other-host", 0, 200},
 	    {"certificate-other-ca", 0, 200},
+	    {"sealed", 0, 200},
 	    {"garbage", -TACIT_E_PROTOCOL, 0},
 	    {"cut-answer", -TACIT_E_CUT_OFF, 0},
 	    {"cut-body", -TACIT_E_CUT_OFF, 0},
@@ -647,6 +649,36 @@ static void send_keeps_a_503_when_no_server_does_better(void **state)
 		assert_int_equal(response.retry_after_s, 7);
 		assert_int_equal(
 		    http_response_verdict(&response, "bundle", &fault), -TACIT_E_SEALED);
+		session_close(&session);
+	}
+}
+
+/* Before it, and behind it, one that cannot be reached. */
+static void send_tells_of_a_sealed_server_when_no_server_does_better(void **state)
+{
+	static const char nobody[] = "https://127.0.0.1:1";
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		cleanup_response struct http_response response = {0};
+		struct fault fault = {0};
+		struct session session;
+		char servers[160];
+
+		session_open(&session, "sealed");
+		(void)snprintf(servers, sizeof(servers), "%s,%s",
+		    i / 2 == 1 ? nobody : session.evil.url, i / 2 == 2 ? nobody : session.evil.url);
+		http_client_cleanup(&session.client);
+		assert_int_equal(
+		    http_client_new(session.identity, servers, &session.client, NULL), 0);
+		assert_int_equal(http_client_send(session.client, i % 2 ? &put : &get,
+		                     deadline_in_ms(LONG_MS), MAX_BYTES, &response, &fault),
+		    -TACIT_E_SEALED);
+		assert_int_equal(fault.err, -TACIT_E_SEALED);
+		assert_string_equal(fault.what, session.evil.url);
+		assert_non_null(strstr(fault.why, "tacit-server unseal"));
+		assert_false(http_client_has_sent(session.client));
+		assert_null(response.body);
 		session_close(&session);
 	}
 }
@@ -730,6 +762,7 @@ int main(void)
 	    cmocka_unit_test(send_goes_on_to_the_next_server),
 	    cmocka_unit_test(send_goes_on_after_a_failure_where_it_may),
 	    cmocka_unit_test(send_keeps_a_503_when_no_server_does_better),
+	    cmocka_unit_test(send_tells_of_a_sealed_server_when_no_server_does_better),
 	    cmocka_unit_test(verdict_tells_what_the_server_means),
 	    cmocka_unit_test(new_wants_servers),
 	};

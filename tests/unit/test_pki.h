@@ -14,6 +14,10 @@
  * Certificates for tests, made in memory. Nothing here returns an error: what cannot be made
  * aborts the program.
  */
+
+/* What proto.h says in DER. */
+#define PKI_SEALED_USAGE "2.25.75866798898213085272932159115106805246"
+
 struct pki_pair {
 	EVP_PKEY *key;
 	X509 *certificate;

@@ -83,6 +83,18 @@ static void connect_tells_each_failure_by_its_name(void **state)
 	    {"certificate-expired", -TACIT_E_TLS_SERVER_EXPIRED, ""},
 	    {"certificate-future", -TACIT_E_TLS_SERVER_EXPIRED, ""},
 	    {"certificate-of-client", -TACIT_E_TLS, "purpose"},
+	    {"sealed", -TACIT_E_SEALED, "sealed: an operator must run tacit-server unseal"},
+	    {"sealed-anonymous", -TACIT_E_SEALED, "sealed: an operator"},
+	    {"sealed-and-server", -TACIT_E_TLS, "purpose"},
+	    {"sealed-and-any", -TACIT_E_TLS, "purpose"},
+	    {"sealed-twice", -TACIT_E_TLS, "purpose"},
+	    {"sealed-almost", -TACIT_E_TLS, "purpose"},
+	    {"sealed-ca", -TACIT_E_TLS, "purpose"},
+	    {"sealed-other-ca", -TACIT_E_TLS_CA, ""},
+	    {"sealed-self-signed", -TACIT_E_TLS_CA, ""},
+	    {"sealed-other-host", -TACIT_E_TLS_HOST, ""},
+	    {"sealed-expired", -TACIT_E_TLS_SERVER_EXPIRED, ""},
+	    {"sealed-future", -TACIT_E_TLS_SERVER_EXPIRED, ""},
 	};
 
 	(void)state;
@@ -106,6 +118,54 @@ static void connect_tells_each_failure_by_its_name(void **state)
 		assert_int_equal(descriptors_count(), descriptors);
 		session_close(&session);
 	}
+}
+
+/* What we send goes through here: see meson.build. */
+ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
+
+static struct {
+	unsigned calls;
+	size_t len;
+	uint8_t first[6];
+} sent;
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+	if (sent.calls++ == 0 && len >= sizeof(sent.first))
+		memcpy(sent.first, bytes, sizeof(sent.first));
+	sent.len += len;
+	return __real_send(fd, bytes, len, flags);
+}
+
+/* Not a request, and not even who we are. */
+static void connect_shows_a_sealed_server_a_greeting_and_nothing_else(void **state)
+{
+	struct tls_connection *connection = NULL;
+	struct session session;
+	size_t record_len;
+
+	(void)state;
+	session_open(&session, "sealed");
+	memset(&sent, 0, sizeof(sent));
+	assert_int_equal(
+	    tls_connect(session.context, &session.url, deadline_in_ms(LONG_MS), &connection, NULL),
+	    -TACIT_E_SEALED);
+	/* One record (RFC 8446, 5.1): a handshake's, with a ClientHello in it, to the last byte. */
+	record_len = (size_t)(sent.first[3] << 8 | sent.first[4]);
+	assert_int_equal(sent.calls, 1);
+	assert_int_equal(sent.first[0], 22);
+	assert_int_equal(sent.first[5], 1);
+	assert_int_equal(sent.len, 5 + record_len);
+	session_close(&session);
+
+	session_open(&session, "good");
+	assert_int_equal(
+	    tls_connect(session.context, &session.url, deadline_in_ms(LONG_MS), &connection, NULL),
+	    0);
+	assert_true(sent.calls > 2);
+	tls_close(connection);
+	session_close(&session);
 }
 
 /* The server's verdict on our certificate comes after our side of the handshake is complete. */
@@ -373,6 +433,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(connect_tells_each_failure_by_its_name),
+	    cmocka_unit_test(connect_shows_a_sealed_server_a_greeting_and_nothing_else),
 	    cmocka_unit_test(read_or_write_tells_a_refused_certificate),
 	    cmocka_unit_test(write_to_a_closed_connection_raises_no_signal),
 	    cmocka_unit_test(read_gives_the_bytes_and_then_the_orderly_end),
