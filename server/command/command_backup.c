@@ -13,8 +13,11 @@
 #include "control.h"
 #include "home.h"
 #include "tacit/codec.h"
+#include "tacit/deadline.h"
 #include "tacit/fd.h"
 #include "tacit/progress.h"
+
+#define STARTING_MS 3000
 
 const struct option_row command_backup_options[] = {
     {"dir", "DIR", "the store's directory (/var/lib/tacit)"},
@@ -146,12 +149,21 @@ static int backup_by_server(int fd, struct target *target, struct fault *fault)
 	return control_await(fd, &sink, fault);
 }
 
-static int backup_ourselves(const struct config *config, struct target *target, struct fault *fault)
+static int material_find(
+    const struct config *config, int dirfd, struct secret **ret_material, struct fault *fault)
+{
+	struct seal seal;
+	int r = seal_read(dirfd, &seal, fault);
+
+	return r < 0 ? r : master_find(dirfd, &config->key_source, &seal, ret_material, fault);
+}
+
+static int backup_ourselves(const struct config *config, const struct secret *material,
+    struct target *target, struct fault *fault)
 {
 	const struct backup_output output = {.put = target_put, .context = target};
-	struct audit_state audit;
 	struct home home;
-	int r = home_open(config, HOME_CHECK, &home, &audit, fault);
+	int r = home_open_with(config, HOME_CHECK, material, &home, fault);
 
 	if (r < 0)
 		return r;
@@ -161,21 +173,48 @@ static int backup_ourselves(const struct config *config, struct target *target, 
 	return r;
 }
 
+/* The key is looked for once, however often it takes. */
+static int record_alone(
+    const struct config *config, int dirfd, struct secret **material, struct fault *fault)
+{
+	int r = *material ? 0 : material_find(config, dirfd, material, fault);
+
+	return r < 0 ? r : backup_record_alone(config, *material, fault);
+}
+
+/*
+ * By the server, or else by ourselves. A server that is just starting has the lock already, and
+ * will soon be there to be asked.
+ */
+static int backup_make(
+    const struct config *config, int dirfd, struct target *target, struct fault *fault)
+{
+	cleanup_secret struct secret *material = NULL;
+	int64_t deadline_ms = deadline_in_ms(STARTING_MS);
+
+	for (;;) {
+		cleanup_fd int fd = control_connect(dirfd, fault);
+		int r = fd == -ECONNREFUSED ? record_alone(config, dirfd, &material, fault) : fd;
+
+		if (fd >= 0)
+			return backup_by_server(fd, target, fault);
+		if (r == 0)
+			return backup_ourselves(config, material, target, fault);
+		if (r != -TACIT_E_STORE_LOCKED || deadline_left_ms(deadline_ms) == 0)
+			return r;
+		(void)usleep(100000);
+	}
+}
+
 static int backup_to(const struct config *config, struct target *target, struct fault *fault)
 {
 	cleanup_fd int dirfd = home_dir_open(config, fault);
-	cleanup_fd int fd = dirfd < 0 ? -1 : control_connect(dirfd, fault);
-	int r;
+	int r = dirfd < 0 ? dirfd : target_begin(target, config->force, fault);
 
-	if (dirfd < 0)
-		return dirfd;
-	if (fd < 0 && fd != -ECONNREFUSED)
-		return fd;
-	r = target_begin(target, config->force, fault);
 	if (r < 0)
 		return r;
 
-	r = fd >= 0 ? backup_by_server(fd, target, fault) : backup_ourselves(config, target, fault);
+	r = backup_make(config, dirfd, target, fault);
 	progress_end(&target->progress);
 	if (target->err < 0)
 		return fault_set(fault, target->err, "%s", target->path);

@@ -129,34 +129,6 @@ static int rewrap_all(struct server *server, struct fault *fault)
 	return r;
 }
 
-/* With the key that was read before root became the owner: a descriptor gives it only once. */
-static int home_open_with(const struct config *config, const struct secret *current,
-    struct home *ret_home, struct fault *fault)
-{
-	struct home home;
-	struct audit_state audit;
-	struct keys *keys;
-	struct seal seal;
-	int r = home_begin(config, HOME_SERVE, &home, fault);
-
-	if (r < 0)
-		return r;
-
-	r = seal_read(home.dirfd, &seal, fault);
-	if (r == 0) {
-		r = keys_unseal(&seal, current, &keys);
-		r = r < 0 ? fault_set(fault, r, SEAL_FILE)
-		          : home_load(config, HOME_SERVE, keys, &home, &audit, fault);
-	}
-	if (r < 0) {
-		home_close(&home);
-		return r;
-	}
-
-	*ret_home = home;
-	return 0;
-}
-
 static int rekey_ourselves(
     const struct config *config, const struct rekey_request *request, struct fault *fault)
 {
@@ -164,7 +136,7 @@ static int rekey_ourselves(
 	int r = owner_become(config, fault);
 
 	if (r == 0)
-		r = home_open_with(config, request->current, &home, fault);
+		r = home_open_with(config, HOME_SERVE, request->current, &home, fault);
 	if (r < 0)
 		return r;
 

@@ -14,8 +14,10 @@
 #include "audit.h"
 #include "backup_file.h"
 #include "home.h"
+#include "owner.h"
 #include "tacit/codec.h"
 #include "tacit/fd.h"
+#include "user.h"
 #include "vault_copy.h"
 
 #define PIECE_BYTES ((size_t)1 << 16)
@@ -280,6 +282,47 @@ static int write_logs(struct backup *backup, int dirfd)
 		r = write_file(backup, logs.names[i]->d_name, logs.fds[i]);
 	logs_free(&logs);
 	return r;
+}
+
+int backup_record(struct server *server, struct fault *fault)
+{
+	static const struct audit_event event = {.event = "store.backup", .status = 200};
+	int r = audit_write(server->audit, &event);
+
+	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
+}
+
+static int record_as_owner(
+    const struct config *config, const struct secret *material, struct fault *fault)
+{
+	struct home home;
+	int r = home_open_with(config, HOME_RECORD, material, &home, fault);
+
+	if (r < 0)
+		return r;
+
+	r = backup_record(&home.server, fault);
+	home_close(&home);
+	return r;
+}
+
+int backup_record_alone(
+    const struct config *config, const struct secret *material, struct fault *fault)
+{
+	cleanup_fd int dirfd = home_dir_open(config, fault);
+	int r = dirfd < 0 ? dirfd : owner_assume(config, dirfd, fault);
+
+	if (r < 0)
+		return r;
+
+	r = record_as_owner(config, material, fault);
+	user_resume();
+	return r == -TACIT_E_STORE_READ_ONLY
+	           ? fault_set_why(fault, r,
+	                 "nothing can be written here, and a backup is recorded in the audit log; "
+	                 "copy the directory, and back up the copy",
+	                 "%s", config->dir)
+	           : r;
 }
 
 int backup_write(int dirfd, const char *dir, const struct keys *keys,

@@ -118,18 +118,6 @@ static int put_data(void *context, const void *bytes, size_t len)
 	return r;
 }
 
-/* The log cannot tell of its own end in a copy of itself, so the line is in the backup too. */
-static int audit_backup(struct server *server, struct fault *fault)
-{
-	static const struct audit_event event = {.event = "store.backup", .status = 200};
-	int r;
-
-	(void)pthread_mutex_lock(&server->mutex);
-	r = audit_write(server->audit, &event);
-	(void)pthread_mutex_unlock(&server->mutex);
-	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
-}
-
 static int do_backup(
     const struct control_host *host, int fd, struct decoder *request, struct fault *fault)
 {
@@ -139,7 +127,9 @@ static int do_backup(
 	if (decode_end(request) < 0)
 		return request_malformed(fault);
 
-	r = audit_backup(host->server, fault);
+	(void)pthread_mutex_lock(&host->server->mutex);
+	r = backup_record(host->server, fault);
+	(void)pthread_mutex_unlock(&host->server->mutex);
 	return r < 0 ? r
 	             : backup_write(
 	                   host->dirfd, host->dir, vault_keys(host->server->vault), &output, fault);

@@ -15,7 +15,7 @@ static int vault_reopen(const struct config *config, enum home_use use, struct k
 	int r;
 
 	home_path(config, STORE_FILE, path);
-	r = store_open(path, use == HOME_SERVE ? STORE_WRITE : STORE_READ_ONLY, &store, fault);
+	r = store_open(path, use == HOME_CHECK ? STORE_READ_ONLY : STORE_WRITE, &store, fault);
 	if (r < 0) {
 		keys_free(keys);
 		return r;
@@ -79,6 +79,8 @@ int home_load(const struct config *config, enum home_use use, struct keys *keys,
 		authority_set_lifetime(home->server.authority, config->certificate_ttl_ms / 1000);
 	if (r == 0 && use == HOME_SERVE)
 		r = home_begin_writing(home, ret_audit, fault);
+	if (r == 0 && use == HOME_RECORD)
+		r = audit_begin(home, ret_audit, fault);
 
 	return r;
 }
@@ -89,7 +91,7 @@ int home_begin(
 	struct home home = {.dirfd = home_dir_open(config, fault), .lock_fd = -1};
 	int r = home.dirfd < 0 ? home.dirfd : home_dir_check(home.dirfd, config, fault);
 
-	if (r == 0 && use == HOME_SERVE) {
+	if (r == 0 && use != HOME_CHECK) {
 		home.lock_fd = home_dir_lock(home.dirfd, config, fault);
 		r = home.lock_fd < 0 ? home.lock_fd : keys_settle(home.dirfd, fault);
 	}
@@ -115,6 +117,33 @@ int home_open(const struct config *config, enum home_use use, struct home *ret_h
 	r = keys_open(home.dirfd, &config->key_source, &keys, fault);
 	if (r == 0)
 		r = home_load(config, use, keys, &home, ret_audit, fault);
+	if (r < 0) {
+		home_close(&home);
+		return r;
+	}
+
+	*ret_home = home;
+	return 0;
+}
+
+int home_open_with(const struct config *config, enum home_use use, const struct secret *material,
+    struct home *ret_home, struct fault *fault)
+{
+	struct home home;
+	struct audit_state audit;
+	struct keys *keys;
+	struct seal seal;
+	int r = home_begin(config, use, &home, fault);
+
+	if (r < 0)
+		return r;
+
+	r = seal_read(home.dirfd, &seal, fault);
+	if (r == 0) {
+		r = keys_unseal(&seal, material, &keys);
+		r = r < 0 ? fault_set(fault, r, SEAL_FILE)
+		          : home_load(config, use, keys, &home, &audit, fault);
+	}
 	if (r < 0) {
 		home_close(&home);
 		return r;

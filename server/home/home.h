@@ -19,8 +19,9 @@ struct home {
 };
 
 enum home_use {
-	HOME_SERVE, /* the only writer; refuses a store whose rows were tampered with */
-	HOME_CHECK, /* reads only; a server may be running beside */
+	HOME_SERVE,  /* the only writer; refuses a store whose rows were tampered with */
+	HOME_CHECK,  /* reads only; a server may be running beside */
+	HOME_RECORD, /* the only writer, for a line in the audit log and nothing else */
 };
 
 /*
@@ -38,6 +39,13 @@ int home_create(const struct config *config, struct fault *fault);
 int home_open(const struct config *config, enum home_use use, struct home *ret_home,
     struct audit_state *ret_audit, struct fault *fault);
 void home_close(struct home *home);
+
+/*
+ * The same with what opens the seal, for who had to get it first: as another user, or from a
+ * descriptor, which gives it only once.
+ */
+int home_open_with(const struct config *config, enum home_use use, const struct secret *material,
+    struct home *ret_home, struct fault *fault);
 
 /* Whether no row is altered, missing or of another time, and the audit log whole. */
 int home_verify(struct home *home, struct fault *fault);

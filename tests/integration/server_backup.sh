@@ -83,6 +83,69 @@ test_to_stdout_and_without_a_server() {
 	restored offline
 }
 
+backups_recorded() { grep -c '"event":"store.backup"' "$1/audit.log"; }
+
+# As one that a server makes: the line is in the log, and in the copy of the log.
+test_without_a_server_it_is_recorded_too() {
+	local before
+	before=$(backups_recorded store)
+	backup store recorded
+	(($(backups_recorded store) == before + 1)) || failed 'no line, or more than one'
+	tail -n 1 store/audit.log | grep -q '"event":"store.backup"' || failed "$(tail -n 1 store/audit.log)"
+	restored recorded
+	(($(backups_recorded new) == before + 1)) || failed 'not in the backup'
+	expect 0 "$tacit_server" check --dir store
+	# A log that is shortened after that is noticed, as after a run of the server.
+	cp -r store shortened
+	sed -i '$d' shortened/audit.log
+	expect 1 "$tacit_server" check --dir shortened
+	backup store by-descriptor --key-fd 3 3<key
+	restored by-descriptor
+}
+
+# Nobody writes beside the one who has the lock.
+test_one_who_holds_the_lock_is_waited_for() {
+	local before
+	before=$(backups_recorded store)
+	flock -o store/lock sleep 30 &
+	local holder=$!
+	wait_until 5 lock_is_held
+	server_refuses 1 'store/lock: .*another process' backup --dir store locked
+	kill "$holder"
+	[[ ! -e locked && ! -e locked.part ]] || failed 'leaves something'
+	(($(backups_recorded store) == before)) || failed 'wrote to the log all the same'
+	flock -o store/lock sleep 1 &
+	wait_until 5 lock_is_held
+	backup store locked
+	restored locked
+}
+lock_is_held() { ! flock -n store/lock true; }
+
+# For root: whatever is made in the directory is its owner's.
+test_the_directory_stays_its_owners() {
+	[[ $(id -u) == 0 ]] || return 0
+	chmod 0711 .
+	cp -r store theirs
+	mv theirs/audit.log theirs/audit.log.1
+	rm -f theirs/lock theirs/store.db-*
+	chown -R 12345:12346 theirs
+	backup theirs theirs.backup
+	[[ -z $(find theirs ! -uid 12345 -o ! -gid 12346) ]] || failed "$(ls -ln theirs)"
+	[[ -e theirs/audit.log && -e theirs/lock ]] || failed "$(ls -ln theirs)"
+	[[ $(stat -c '%u %a' theirs.backup) == '0 600' ]] || failed "$(stat -c '%u %a' theirs.backup)"
+	restored theirs.backup
+}
+
+test_what_cannot_be_recorded_is_not_made() {
+	need_mounts
+	mkdir fixed
+	mount --bind store fixed
+	at_exit umount "$PWD/fixed"
+	mount -o remount,bind,ro fixed
+	server_refuses 1 'fixed: nothing can be written here, and a backup is recorded' backup --dir fixed never
+	[[ ! -e never && ! -e never.part ]] || failed 'leaves something'
+}
+
 test_a_file_that_is_there_is_not_overwritten() {
 	printf precious >there
 	server_refuses 1 'there: is there already' backup --dir store there
