@@ -95,7 +95,7 @@ rooms() {
 
 # The library's modules, lowest layer first.
 layers='
-err
+err wipe_free
 fd name progress
 secret deadline
 json codec url
