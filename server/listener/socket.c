@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,13 +17,22 @@ struct host_port {
 	char port[16];
 };
 
+/* getaddrinfo(3) takes 99999 for 34463. */
+static bool is_port(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	return text[0] >= '0' && text[0] <= '9' && !*end && port <= UINT16_MAX;
+}
+
 static int address_split(const char *address, struct host_port *ret_parts)
 {
 	const char *colon = strrchr(address, ':');
 	const char *host = address;
 	size_t host_len;
 
-	if (!colon || strlen(colon + 1) >= sizeof(ret_parts->port) || !colon[1])
+	if (!colon || strlen(colon + 1) >= sizeof(ret_parts->port) || !is_port(colon + 1))
 		return -TACIT_E_INVALID_URL;
 
 	host_len = (size_t)(colon - address);

@@ -97,14 +97,28 @@ int handle_token_list(struct exchange *exchange)
 	return r < 0 ? r : exchange_answer_json(exchange, 200, answer);
 }
 
-/* A whole number from 1 to `max`; absent, *ret_value stays. */
-static int member_number(struct exchange *exchange, const struct json *json, const char *key,
-    int64_t max, int64_t *ret_value)
+struct member {
+	const char *key;
+	int64_t max;
+	const char *rule;
+};
+
+static const struct member uses_member = {
+    "uses", USES_MAX, "uses is a whole number from 1 to 1,000,000"};
+static const struct member ttl_member = {
+    "ttl_s", TOKEN_TTL_MAX_S, "ttl_s is a number of seconds, a year at most"};
+static const struct member certificate_ttl_member = {"certificate_ttl_s", CERTIFICATE_MAX_S,
+    "certificate_ttl_s is a number of seconds, ten years at most"};
+
+/* A whole number from 1 to the greatest; absent, *ret_value stays. */
+static int member_number(struct exchange *exchange, const struct json *json,
+    const struct member *member, int64_t *ret_value)
 {
 	int64_t value = *ret_value;
 
-	if (json_int_at(json, key, &value) == -TACIT_E_MALFORMED || value < 1 || value > max) {
-		exchange->detail = "a number of the body is not one, or out of range";
+	if (json_int_at(json, member->key, &value) == -TACIT_E_MALFORMED || value < 1 ||
+	    value > member->max) {
+		exchange->detail = member->rule;
 		return -TACIT_E_MALFORMED;
 	}
 
@@ -142,12 +156,11 @@ static int order_parse(struct exchange *exchange, const struct json *json, struc
 
 	if (!client || !name_is_client(client))
 		return -TACIT_E_INVALID_NAME;
-	r = member_number(exchange, json, "uses", USES_MAX, &uses);
+	r = member_number(exchange, json, &uses_member, &uses);
 	if (r == 0)
-		r = member_number(exchange, json, "ttl_s", TOKEN_TTL_MAX_S, &ttl_s);
+		r = member_number(exchange, json, &ttl_member, &ttl_s);
 	if (r == 0)
-		r = member_number(
-		    exchange, json, "certificate_ttl_s", CERTIFICATE_MAX_S, &certificate_ttl_s);
+		r = member_number(exchange, json, &certificate_ttl_member, &certificate_ttl_s);
 	if (r == 0)
 		r = ranges_parse(exchange, json, token);
 	if (r < 0)

@@ -330,6 +330,7 @@ test_a_port_in_use_is_said() {
 	server_refuses 1 'Address already in use' serve --dir second --listen "${url#https://}"
 	stop_server
 	server_refuses 1 'want ADDRESS:PORT' serve --dir good --listen nonsense
+	server_refuses 1 '127.0.0.1:65536: want ADDRESS:PORT' serve --dir good --listen 127.0.0.1:65536
 	rm -rf second
 }
 

@@ -77,6 +77,8 @@ test_a_certificate_renews_itself() {
 }
 
 test_the_token_alone_is_on_stdout() {
+	refuse 1 'fresh: ttl_s is a number of seconds, a year' token create fresh --ttl 400d
+	refuse 1 'fresh: certificate_ttl_s .*, ten years' token create fresh --certificate-ttl 4000d
 	expect 0 "$tacit" token create fresh --uses 2 --from 127.0.0.0/8 --from ::1
 	[[ $(wc -l <out) == 1 && $(<out) =~ ^tacit1\.[A-Za-z0-9_-]+$ ]] || failed 'stdout'
 	grep -qE '^token [0-9a-f]{12}: good 2 times until 2.*Z at https://127.0.0.1:[0-9]+ from 127.0.0.0/8, ::1/128; shown only now$' err ||
