@@ -9,12 +9,15 @@
 #include "tacit/name.h"
 #include "value.h"
 
+#define VERSIONS_MAX 256
+
 const struct option_row put_options[] = {
     {"from-file", "FILE", "take the value from a file, byte for byte"},
     {"generate", "BYTES", "make one from that many random bytes, as base64url text"},
     {"file", "NAME", "deliver it as this file (default: the last segment of NAME)"},
     {"env", "VAR", "put the file's path into this variable (default: FILE in capitals, _FILE)"},
     {"mode", "MODE", "mode of the file, 0400 (default) or 0440"},
+    {"keep", "N", "how many versions of it the server keeps, 1 to 256; 0: as many as of others"},
     {"if-version", "N", "only if N is the current version; 0: only if there is none"},
     JSON_OPTION,
     COMMON_OPTIONS,
@@ -83,6 +86,19 @@ static int put_path(
 	}
 
 	return err < 0 ? fault_set(&session->fault, err, "%s", name) : 0;
+}
+
+static int put_kept(struct session *session, char path[static PROTO_PATH_MAX_BYTES])
+{
+	const char *text = arguments_option(&session->arguments, "keep");
+	uint32_t kept;
+	int err = text ? number_read(text, "--keep", 0, VERSIONS_MAX, &kept, &session->fault) : 0;
+
+	if (err < 0 || !text)
+		return err;
+
+	err = query_add_number(path, "keep_versions", kept);
+	return err < 0 ? fault_set(&session->fault, err, "--keep") : 0;
 }
 
 static int put_condition(struct session *session, struct http_request *request,
@@ -170,6 +186,8 @@ static int put(struct session *session)
 
 	if (err == 0)
 		err = put_path(session, name, path);
+	if (err == 0)
+		err = put_kept(session, path);
 	if (err == 0)
 		err = put_condition(session, &request, etag);
 	if (err == 0)

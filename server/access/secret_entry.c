@@ -36,6 +36,7 @@ void secret_draft_begin(struct secret_draft *draft, const char *name)
 	(void)snprintf(draft->file, sizeof(draft->file), "%s", name_default_file(name));
 	name_default_env(draft->file, draft->env);
 	draft->mode = 0400;
+	draft->kept = 0;
 	draft->deleted = false;
 	draft->current = 0;
 	draft->versions_count = 0;
@@ -67,6 +68,7 @@ int secret_draft_from_entry(struct secret_draft *draft, const struct secret_entr
 	(void)snprintf(draft->file, sizeof(draft->file), "%s", entry->file);
 	(void)snprintf(draft->env, sizeof(draft->env), "%s", entry->env);
 	draft->mode = entry->mode;
+	draft->kept = entry->kept;
 	draft->deleted = entry->deleted;
 	draft->current = entry->current;
 	draft->versions_count = entry->versions_count;
@@ -83,11 +85,11 @@ int secret_draft_add_version(struct secret_draft *draft, const struct secret_ver
 	return 0;
 }
 
-void secret_draft_drop_versions(struct secret_draft *draft, uint32_t count)
+void secret_draft_drop_version(struct secret_draft *draft, uint32_t index)
 {
-	draft->versions_count -= count;
-	memmove(draft->versions, draft->versions + count,
-	    draft->versions_count * sizeof(*draft->versions));
+	draft->versions_count--;
+	memmove(draft->versions + index, draft->versions + index + 1,
+	    (draft->versions_count - index) * sizeof(*draft->versions));
 }
 
 int secret_metadata_check(const struct secret_metadata *metadata)
@@ -127,6 +129,8 @@ int secret_draft_set_metadata(struct secret_draft *draft, const struct secret_me
 		(void)snprintf(draft->env, sizeof(draft->env), "%s", metadata->env);
 	if (metadata->mode)
 		(void)name_parse_mode(metadata->mode, &draft->mode);
+	if (metadata->kept)
+		draft->kept = *metadata->kept;
 	return 0;
 }
 
@@ -152,6 +156,8 @@ int secret_draft_encode(const struct secret_draft *draft, struct secret **ret_re
 		encode_u64(&encoder, (uint64_t)draft->versions[i].created);
 		encode_u8(&encoder, (uint8_t)draft->versions[i].state);
 	}
+	if (draft->kept > 0)
+		encode_u32(&encoder, draft->kept);
 	if (encode_end(&encoder) < 0)
 		return -ENOMEM;
 
@@ -165,6 +171,20 @@ static void version_decode(struct decoder *decoder, struct secret_version *ret_v
 	ret_version->size = decode_u32(decoder);
 	ret_version->created = (int64_t)decode_u64(decoder);
 	ret_version->state = decode_u8(decoder) == VERSION_KEPT ? VERSION_KEPT : VERSION_DESTROYED;
+}
+
+/* There is one way to write each record: 0 is left out. */
+static uint16_t kept_decode(struct decoder *decoder)
+{
+	uint32_t kept;
+
+	if (decoder->left == 0)
+		return 0;
+
+	kept = decode_u32(decoder);
+	if (kept == 0 || kept > SECRET_VERSIONS_MAX)
+		decoder->failed = true;
+	return (uint16_t)kept;
 }
 
 int secret_draft_decode(struct secret_draft *draft, const struct secret *record)
@@ -185,6 +205,7 @@ int secret_draft_decode(struct secret_draft *draft, const struct secret *record)
 
 	for (size_t i = 0; i < draft->versions_count; i++)
 		version_decode(&decoder, &draft->versions[i]);
+	draft->kept = kept_decode(&decoder);
 	return decode_end(&decoder) < 0 || !name_is_secret(draft->name) ? -TACIT_E_CORRUPT : 0;
 }
 
@@ -221,6 +242,7 @@ int secret_draft_finish(const struct secret_draft *draft, struct secret_entry **
 	    .versions_count = draft->versions_count,
 	    .current = draft->current,
 	    .mode = draft->mode,
+	    .kept = draft->kept,
 	    .deleted = draft->deleted,
 	};
 	entry->name = block_add(&end, draft->name, name_len);

@@ -10,6 +10,8 @@
 #include "tacit/name.h"
 #include "tacit/secret.h"
 
+#define SECRET_VERSIONS_MAX 256
+
 /*
  * What a secret is, without its values: an entry, which never changes, and a draft, on which a
  * change is made before an entry of it takes the old one's place. An entry with all that it points
@@ -35,7 +37,8 @@ struct secret_entry {
 	uint32_t versions_count;
 	uint32_t current; /* number of the current version */
 	mode_t mode;
-	bool deleted; /* hidden until it is put or rolled back again */
+	uint16_t kept; /* how many versions of it are kept; 0: as many as of others */
+	bool deleted;  /* hidden until it is put or rolled back again */
 };
 
 void secret_entry_free(struct secret_entry *entry);
@@ -49,6 +52,7 @@ struct secret_draft {
 	char file[NAME_MAX_BYTES + 1];
 	char env[NAME_MAX_BYTES + 6];
 	mode_t mode;
+	uint16_t kept;
 	bool deleted;
 	uint32_t current;
 	struct secret_version *versions; /* owned */
@@ -68,14 +72,15 @@ int secret_draft_from_entry(struct secret_draft *draft, const struct secret_entr
 /* Appends a version. -ENOMEM. */
 int secret_draft_add_version(struct secret_draft *draft, const struct secret_version *version);
 
-/* Forgets the oldest `count` of them. */
-void secret_draft_drop_versions(struct secret_draft *draft, uint32_t count);
+/* Forgets the one at `index`; not the last, whose number the next one goes on from. */
+void secret_draft_drop_version(struct secret_draft *draft, uint32_t index);
 
 /* What a put or a change of metadata asks for; NULL leaves as it is (or the default). */
 struct secret_metadata {
 	const char *file;
 	const char *env;
 	const char *mode;
+	const uint16_t *kept; /* 0: as many as of others; SECRET_VERSIONS_MAX at most */
 };
 
 /* -TACIT_E_INVALID_NAME, _ENV or _MODE. */
@@ -84,7 +89,11 @@ int secret_metadata_check(const struct secret_metadata *metadata);
 /* The same errors. A variable of the default form follows the file. */
 int secret_draft_set_metadata(struct secret_draft *draft, const struct secret_metadata *metadata);
 
-/* The record of a secret, as it stands sealed in the store. -ENOMEM; -TACIT_E_CORRUPT. */
+/*
+ * The record of a secret, as it stands sealed in the store. -ENOMEM; -TACIT_E_CORRUPT. How many
+ * versions are kept comes last, and only where it was said, as records from before that was
+ * possible do without it.
+ */
 int secret_draft_encode(const struct secret_draft *draft, struct secret **ret_record);
 int secret_draft_decode(struct secret_draft *draft, const struct secret *record);
 

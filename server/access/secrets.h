@@ -16,9 +16,8 @@
  */
 struct secrets;
 
-/* Older versions than this many are destroyed by a put. */
+/* Older versions than this many are destroyed by a put; a secret may have a number of its own. */
 #define SECRET_VERSIONS_KEPT 16
-#define SECRET_VERSIONS_MAX  256
 
 /* Another number than SECRET_VERSIONS_KEPT, from 1 to SECRET_VERSIONS_MAX. */
 void secrets_set_kept(struct secrets *secrets, uint32_t versions);
@@ -59,6 +58,7 @@ int secrets_rollback(struct secrets *secrets, const char *name, uint32_t number)
  */
 int secrets_destroy(struct secrets *secrets, const char *name, uint32_t number);
 
+/* Versions that are over a new limit are destroyed along with it, as secrets_destroy() does. */
 int secrets_set_metadata(
     struct secrets *secrets, const char *name, const struct secret_metadata *metadata);
 

@@ -85,17 +85,29 @@ static void change_destroy_version(
 	    &change->rows[change->count++].key);
 }
 
-/* Destroys what is over the limit, and forgets the oldest destroyed ones to keep the list short. */
+/*
+ * Destroys what is over the limit, the oldest first, and forgets it, to keep the list short. The
+ * current version is spared, also where it is an old one that was rolled back to. What is newer
+ * goes before it then, but the last one is not forgotten, so that no number is given twice.
+ */
 static void change_trim_versions(struct secrets *secrets, struct change *change)
 {
 	struct secret_draft *draft = &change->draft;
-	uint32_t excess =
-	    draft->versions_count > secrets->kept ? draft->versions_count - secrets->kept : 0;
+	uint32_t limit = draft->kept > 0 ? draft->kept : secrets->kept;
 
-	for (uint32_t i = 0; i < excess; i++)
-		if (draft->versions[i].state == VERSION_KEPT)
-			change_destroy_version(secrets, change, &draft->versions[i]);
-	secret_draft_drop_versions(draft, excess);
+	for (uint32_t i = 0; draft->versions_count > limit && i < draft->versions_count;) {
+		struct secret_version *version = &draft->versions[i];
+
+		if (version->number == draft->current) {
+			i++;
+			continue;
+		}
+		if (version->state == VERSION_KEPT)
+			change_destroy_version(secrets, change, version);
+		if (i == draft->versions_count - 1)
+			break;
+		secret_draft_drop_version(draft, i);
+	}
 }
 
 /* Puts `entry` where the one of its name is, or in between. There is room: see secrets_reserve. */
@@ -237,9 +249,18 @@ int secrets_set_metadata(
 {
 	cleanup_change struct change change = {0};
 	int r = change_begin(secrets, &change, name, false);
+	bool is_less;
 
 	if (r == 0)
 		r = secret_draft_set_metadata(&change.draft, metadata);
+	if (r < 0)
+		return r;
 
-	return r < 0 ? r : change_commit(secrets, &change);
+	if (metadata->kept)
+		change_trim_versions(secrets, &change);
+	is_less = change.count > 0;
+	r = change_commit(secrets, &change);
+	if (r == 0 && is_less)
+		vault_scrub(secrets->vault);
+	return r;
 }

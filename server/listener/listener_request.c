@@ -81,6 +81,7 @@ static const struct {
     {MHD_GET_ARGUMENT_KIND, "file", offsetof(struct request, file)},
     {MHD_GET_ARGUMENT_KIND, "env", offsetof(struct request, env)},
     {MHD_GET_ARGUMENT_KIND, "mode", offsetof(struct request, mode)},
+    {MHD_GET_ARGUMENT_KIND, "keep_versions", offsetof(struct request, keep_versions)},
     {MHD_GET_ARGUMENT_KIND, "pattern", offsetof(struct request, pattern)},
     {MHD_GET_ARGUMENT_KIND, "deleted", offsetof(struct request, deleted)},
     {MHD_GET_ARGUMENT_KIND, "id", offsetof(struct request, token_id)},

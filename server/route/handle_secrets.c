@@ -33,7 +33,8 @@ static struct json *entry_describe(const struct secret_entry *entry, uint32_t nu
 	    json_set_time(json, "created", version ? version->created : 0) == 0 &&
 	    json_set_int(json, "size", version ? version->size : 0) == 0 &&
 	    json_set_text(json, "file", entry->file) == 0 &&
-	    json_set_text(json, "env", entry->env) == 0 && set_mode(json, entry->mode) == 0)
+	    json_set_text(json, "env", entry->env) == 0 && set_mode(json, entry->mode) == 0 &&
+	    (entry->kept == 0 || json_set_int(json, "keep_versions", entry->kept) == 0))
 		return json;
 
 	json_free(json);
@@ -230,16 +231,55 @@ int exchange_answer_version(struct exchange *exchange, int status, uint32_t vers
 	return exchange_answer_json(exchange, status, json);
 }
 
+static int kept_is_no_number(struct exchange *exchange)
+{
+	exchange->detail = "keep_versions is a number from 1 to 256, or 0 for the server's";
+	return -TACIT_E_MALFORMED;
+}
+
+/* NULL leaves it as it is. */
+static int kept_of_query(struct exchange *exchange, uint16_t *number, const uint16_t **ret_kept)
+{
+	const char *text = exchange->request->keep_versions;
+	uint64_t kept = 0;
+
+	if (text && number_parse(text, SECRET_VERSIONS_MAX, &kept) < 0)
+		return kept_is_no_number(exchange);
+
+	*number = (uint16_t)kept;
+	*ret_kept = text ? number : NULL;
+	return 0;
+}
+
+static int kept_of_body(
+    struct exchange *exchange, const struct json *json, uint16_t *number, const uint16_t **ret_kept)
+{
+	int64_t kept = 0;
+	int r = json_int_at(json, "keep_versions", &kept);
+
+	if (r == -TACIT_E_NOT_FOUND)
+		return 0;
+	if (r < 0 || kept < 0 || kept > SECRET_VERSIONS_MAX)
+		return kept_is_no_number(exchange);
+
+	*number = (uint16_t)kept;
+	*ret_kept = number;
+	return 0;
+}
+
 int handle_secret_put(struct exchange *exchange)
 {
 	struct secrets *secrets = exchange->server->secrets;
 	const struct request *request = exchange->request;
 	const struct secret_entry *entry = secrets_find(secrets, exchange->name, false);
-	const struct secret_metadata metadata = {
+	struct secret_metadata metadata = {
 	    .file = request->file, .env = request->env, .mode = request->mode};
+	uint16_t kept;
 	int status = entry ? 200 : 201;
 	int r = put_check_conditions(exchange, entry);
 
+	if (r == 0)
+		r = kept_of_query(exchange, &kept, &metadata.kept);
 	if (r == 0)
 		r = secret_metadata_check(&metadata);
 	if (r == 0 && secret_len(request->body) > PROTO_VALUE_MAX_BYTES)
@@ -292,10 +332,11 @@ int handle_metadata_get(struct exchange *exchange)
 
 int handle_metadata_put(struct exchange *exchange)
 {
-	static const char *const keys[] = {"file", "env", "mode", NULL};
+	static const char *const keys[] = {"file", "env", "mode", "keep_versions", NULL};
 	struct secrets *secrets = exchange->server->secrets;
 	cleanup_json struct json *json = NULL;
 	struct secret_metadata metadata = {0};
+	uint16_t kept;
 	int r = exchange_parse_body(exchange, keys, &json);
 
 	if (r == 0)
@@ -304,6 +345,8 @@ int handle_metadata_put(struct exchange *exchange)
 		r = exchange_member_text(exchange, json, "env", &metadata.env);
 	if (r == 0)
 		r = exchange_member_text(exchange, json, "mode", &metadata.mode);
+	if (r == 0)
+		r = kept_of_body(exchange, json, &kept, &metadata.kept);
 	if (r == 0 && !secrets_find(secrets, exchange->name, false))
 		r = -TACIT_E_NOT_FOUND;
 	if (r == 0)

@@ -87,6 +87,7 @@ struct request {
 	const char *file;
 	const char *env;
 	const char *mode;
+	const char *keep_versions;
 	const char *pattern;
 	const char *deleted;
 	const char *token_id;

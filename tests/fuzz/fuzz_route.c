@@ -124,6 +124,7 @@ static void member_fill(struct request *request, char *word)
 	    {"file", offsetof(struct request, file)},
 	    {"env", offsetof(struct request, env)},
 	    {"mode", offsetof(struct request, mode)},
+	    {"keep_versions", offsetof(struct request, keep_versions)},
 	    {"pattern", offsetof(struct request, pattern)},
 	    {"id", offsetof(struct request, token_id)},
 	    {"seal_to", offsetof(struct request, seal_to)},

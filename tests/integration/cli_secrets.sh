@@ -259,6 +259,51 @@ test_rollback_makes_an_old_value_current() {
 	refuse 4 . rollback never 1
 }
 
+versions_are() { [[ $("$tacit" versions "$1" --json | jq -c '[.versions[] | select(.state != "destroyed") | .version]') == "$2" ]] || failed "$("$tacit" versions "$1")"; }
+
+# metadata_put NAME BODY: by the API, for which `tacit` has no command.
+metadata_put() {
+	curl -sS --cacert "$TACIT_IDENTITY" --cert "$TACIT_IDENTITY" --key "$TACIT_IDENTITY" -o out -w '%{http_code}' \
+		-X PUT -d "$2" "$url/v1/secrets/$1/metadata"
+}
+
+test_a_secret_keeps_as_many_versions_as_it_is_told_to() {
+	local number
+	run put few --keep 2 <<<1
+	for number in 2 3 4; do put few <<<"$number"; done
+	versions_are few '[3,4]'
+	run ls few --json
+	json_is '.secrets[0].keep_versions' 2
+	run put few --keep 4 <<<5
+	put few <<<6
+	versions_are few '[3,4,5,6]'
+	# The current one is spared, and no number is given twice.
+	run rollback few 4
+	[[ $(metadata_put few '{"keep_versions":1}') == 200 ]] || failed "$(<out)"
+	json_is .keep_versions 1
+	versions_are few '[4]'
+	run get few
+	out_is 4
+	refuse 4 'not found' rollback few 6
+	put few <<<seven
+	out_is 'few: version 7'
+	versions_are few '[7]'
+	run put few --keep 0 <<<eight
+	put few <<<nine
+	versions_are few '[7,8,9]'
+	run ls few --json
+	json_is '.secrets[0] | has("keep_versions") | tostring' false
+	for number in '"3"' 257 -1 1.5 null; do
+		[[ $(metadata_put few "{\"keep_versions\":$number}") == 400 ]] || failed "$number"
+	done
+	for number in 257 -1 x ''; do
+		expect 2 "$tacit" put few --keep "$number" <<<never
+	done
+	[[ $(curl -sS --cacert "$TACIT_IDENTITY" --cert "$TACIT_IDENTITY" --key "$TACIT_IDENTITY" -o out \
+		-w '%{http_code}' -X PUT -d x "$url/v1/secrets/few?keep_versions=257") == 400 ]] || failed "$(<out)"
+	versions_are few '[7,8,9]'
+}
+
 test_destroy_ends_one_version_or_all() {
 	put end <<<'one'
 	put end <<<'two'

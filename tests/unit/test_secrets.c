@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "tacit/codec.h"
 #include "tacit/fd.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -165,6 +166,153 @@ static void the_number_of_kept_versions_can_be_another(void **state)
 	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
 }
 
+static void keep(const char *name, uint16_t number)
+{
+	const struct secret_metadata metadata = {.kept = &number};
+
+	assert_int_equal(secrets_set_metadata(secrets, name, &metadata), 0);
+}
+
+/* The numbers in the list, those that are destroyed in brackets. */
+static void assert_versions(const char *name, const char *expected)
+{
+	const struct secret_entry *entry = secrets_find(secrets, name, true);
+	char text[200] = "";
+
+	for (size_t i = 0; i < entry->versions_count; i++) {
+		bool is_kept = entry->versions[i].state == VERSION_KEPT;
+		size_t len = strlen(text);
+
+		(void)snprintf(text + len, sizeof(text) - len, "%s%s%u%s", len ? " " : "",
+		    is_kept ? "" : "(", entry->versions[i].number, is_kept ? "" : ")");
+	}
+	assert_string_equal(text, expected);
+}
+
+static void a_secret_can_have_a_number_of_its_own(void **state)
+{
+	const uint16_t three = 3;
+	const struct secret_metadata metadata = {.kept = &three};
+
+	(void)state;
+	secrets_set_kept(secrets, 5);
+	assert_int_equal(put_with("a", "1", &metadata), 0);
+	for (int i = 2; i <= 7; i++)
+		put("a", "value");
+	for (int i = 1; i <= 7; i++)
+		put("b", "value");
+	for (int i = 0; i < 2; i++) {
+		assert_versions("a", "5 6 7");
+		assert_versions("b", "3 4 5 6 7");
+		assert_int_equal(secrets_find(secrets, "a", false)->kept, 3);
+		assert_int_equal(secrets_find(secrets, "b", false)->kept, 0);
+		reopen();
+	}
+	/* More than the server's number, too; and back to that. */
+	secrets_set_kept(secrets, 2);
+	keep("a", 4);
+	put("a", "8");
+	assert_versions("a", "5 6 7 8");
+	keep("a", 0);
+	assert_versions("a", "7 8");
+	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
+}
+
+/* What was rolled back to is what is in use; and no number is given twice. */
+static void the_current_version_is_spared(void **state)
+{
+	(void)state;
+	for (int i = 1; i <= 5; i++)
+		put("a", i == 2 ? "two" : "value");
+	assert_int_equal(secrets_rollback(secrets, "a", 2), 0);
+	keep("a", 3);
+	assert_versions("a", "2 4 5");
+	keep("a", 1);
+	for (int i = 0; i < 2; i++) {
+		assert_versions("a", "2 (5)");
+		assert_value("a", 0, "two");
+		assert_value("a", 5, NULL);
+		reopen();
+	}
+	keep("a", 1);
+	assert_versions("a", "2 (5)");
+	put("a", "six");
+	assert_versions("a", "6");
+	assert_value("a", 0, "six");
+	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
+}
+
+static void all_versions_but_one_go_in_one_piece(void **state)
+{
+	(void)state;
+	put("a", "value");
+	keep("a", SECRET_VERSIONS_MAX);
+	for (int i = 2; i <= SECRET_VERSIONS_MAX + 1; i++)
+		put("a", "value");
+	assert_int_equal(versions_of("a"), SECRET_VERSIONS_MAX);
+	keep("a", 1);
+	assert_versions("a", "257");
+	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
+}
+
+/* Records from before a secret could have a number of its own are as they would be today. */
+static void records_without_a_number_are_as_before(void **state)
+{
+	cleanup_secret struct secret *before = NULL, *now = NULL, *with = NULL;
+	cleanup_draft struct secret_draft draft = {0}, again = {0};
+	const struct secret_version version = {.number = 7, .size = 9, .created = 11};
+	struct encoder encoder;
+
+	(void)state;
+	assert_int_equal(secret_new(256, &before), 0);
+	encoder = (struct encoder){.out = before};
+	encode_text(&encoder, "web/a");
+	encode_text(&encoder, "a");
+	encode_text(&encoder, "A_FILE");
+	encode_u32(&encoder, 0400);
+	encode_u8(&encoder, 0);
+	encode_u32(&encoder, 7);
+	encode_u32(&encoder, 1);
+	encode_u32(&encoder, 7);
+	encode_u32(&encoder, 9);
+	encode_u64(&encoder, 11);
+	encode_u8(&encoder, 0);
+
+	secret_draft_begin(&draft, "web/a");
+	draft.current = 7;
+	assert_int_equal(secret_draft_add_version(&draft, &version), 0);
+	assert_int_equal(secret_draft_encode(&draft, &now), 0);
+	assert_true(secret_equals(now, secret_bytes(before), secret_len(before)));
+	draft.kept = 200;
+	assert_int_equal(secret_draft_encode(&draft, &with), 0);
+	assert_int_equal(secret_len(with), secret_len(now) + 4);
+	assert_int_equal(secret_draft_decode(&again, with), 0);
+	assert_int_equal(again.kept, 200);
+	assert_int_equal(secret_draft_decode(&again, before), 0);
+	assert_int_equal(again.kept, 0);
+	assert_string_equal(again.name, "web/a");
+	assert_int_equal(again.versions_count, 1);
+}
+
+/* Zero has no form of its own, and nothing may follow. */
+static void a_record_has_one_form(void **state)
+{
+	static const uint32_t bad[] = {0, SECRET_VERSIONS_MAX + 1, UINT32_MAX};
+	cleanup_draft struct secret_draft draft = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		cleanup_secret struct secret *record = NULL;
+		struct encoder encoder;
+
+		secret_draft_begin(&draft, "a");
+		assert_int_equal(secret_draft_encode(&draft, &record), 0);
+		encoder = (struct encoder){.out = record};
+		encode_u32(&encoder, bad[i]);
+		assert_int_equal(secret_draft_decode(&draft, record), -TACIT_E_CORRUPT);
+	}
+}
+
 /* All rows of a secret with as many versions as can be go in one commit. */
 static void a_secret_with_all_versions_is_destroyed_in_one_piece(void **state)
 {
@@ -287,6 +435,26 @@ static void destroying_removes_the_row_from_the_files(void **state)
 	assert_false(files_hold(&fixture, row->value + 12 + 24, 24));
 	assert_value("a", 0, "another");
 	raw_rows_free(&rows);
+}
+
+static void a_smaller_number_takes_effect_at_once(void **state)
+{
+	struct raw_rows rows;
+	const struct raw_row *row;
+
+	(void)state;
+	put("a", "the value that is to be destroyed");
+	put("a", "another");
+	put("a", "the last");
+	raw_rows_read(fixture_path(&fixture, STORE_FILE), &rows);
+	row = first_version(&rows);
+	assert_true(files_hold(&fixture, row->value + 12, 72));
+	keep("a", 1);
+	assert_versions("a", "3");
+	assert_false(files_hold(&fixture, row->value + 12, 72));
+	assert_value("a", 0, "the last");
+	raw_rows_free(&rows);
+	assert_int_equal(fixture_check((fixture_close(&fixture), &fixture), NULL), 0);
 }
 
 /*
@@ -479,6 +647,12 @@ int main(void)
 	    TEST(every_byte_of_the_largest_value_comes_back),
 	    TEST(only_the_last_versions_are_kept),
 	    TEST(the_number_of_kept_versions_can_be_another),
+	    TEST(a_secret_can_have_a_number_of_its_own),
+	    TEST(a_smaller_number_takes_effect_at_once),
+	    TEST(the_current_version_is_spared),
+	    TEST(all_versions_but_one_go_in_one_piece),
+	    TEST(records_without_a_number_are_as_before),
+	    TEST(a_record_has_one_form),
 	    TEST(a_secret_with_all_versions_is_destroyed_in_one_piece),
 	    TEST(rollback_makes_an_older_version_current),
 	    TEST(a_deleted_secret_is_hidden_and_comes_back),
