@@ -11,102 +11,20 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
-#include "tacit/deadline.h"
+#include "asking.h"
 #include "tacit/fd.h"
-#include "tacit/json.h"
 
 /* Reading and verifying the log by way of the routes. */
 
-static struct fixture fixture;
-static struct server *server;
-static struct response answer;
-static struct waiter waiter;
-static int woken;
-
-static void answer_forget(void)
+/* As the auditor who asks for the log, unless the question says otherwise. */
+static int ask_audit(struct ask question)
 {
-	secret_free(answer.body);
-	answer = (struct response){0};
+	question.as = question.as ? question.as : "auditor";
+	question.path = question.path ? question.path : "/v1/audit";
+	return ask(question);
 }
 
-static void wake(struct waiter *of)
-{
-	(void)of;
-	woken++;
-}
-
-static void suspend(struct waiter *of)
-{
-	(void)of;
-}
-
-struct ask {
-	const char *as, *path, *after, *since, *client, *secret, *limit, *cursor;
-	bool may_wait;
-};
-
-static int ask(struct ask question)
-{
-	char path[64];
-	cleanup_secret struct secret *body = text_secret("");
-	struct certificate_identity identity = {
-	    .generation = clients_find(server->clients, question.as)->generation,
-	    .not_before = time(NULL) - 60,
-	    .not_after = time(NULL) + 60};
-	struct request request = {.method = "GET",
-	    .path = path,
-	    .identity = &identity,
-	    .after = question.after,
-	    .since = question.since,
-	    .by_client = question.client,
-	    .of_secret = question.secret,
-	    .limit = question.limit,
-	    .cursor = question.cursor,
-	    .body = body,
-	    .waiter = question.may_wait ? &waiter : NULL,
-	    .suspend = suspend};
-
-	answer_forget();
-	waiter.wake = wake;
-	waiter.until_ms = deadline_in_ms(50000);
-	(void)snprintf(identity.client, sizeof(identity.client), "%s", question.as);
-	(void)snprintf(path, sizeof(path), "%s", question.path ? question.path : "/v1/audit");
-	assert_int_equal(route_handle(server, &request, &answer), 0);
-	return answer.status;
-}
-
-#define ASK(...) ask((struct ask){.as = "auditor", __VA_ARGS__})
-
-static struct json *answer_json(void)
-{
-	struct json *json = NULL;
-
-	assert_int_equal(
-	    json_parse(secret_bytes(answer.body), secret_len(answer.body), &json, NULL), 0);
-	return json;
-}
-
-static int64_t answer_number(const char *key)
-{
-	cleanup_json struct json *json = answer_json();
-	int64_t number = -1;
-
-	assert_int_equal(json_int_at(json, key, &number), 0);
-	return number;
-}
-
-static size_t answer_entries(void)
-{
-	cleanup_json struct json *json = answer_json();
-
-	return json_count(json_array_at(json, "entries"));
-}
-
-static bool answer_holds(const char *text)
-{
-	return memmem(secret_bytes(answer.body), secret_len(answer.body), text, strlen(text));
-}
+#define ASK_LOG(...) ask_audit((struct ask){__VA_ARGS__})
 
 static uint64_t log_lines(void)
 {
@@ -127,21 +45,16 @@ static void write_lines(int count)
 static int setup(void **state)
 {
 	(void)state;
-	fixture_make(&fixture);
-	fixture_open(&fixture);
-	server = &fixture.home.server;
+	asking_begin();
 	assert_int_equal(clients_put(server->clients, "auditor", ROLE_AUDITOR, 0), 0);
 	assert_int_equal(clients_put(server->clients, "other", ROLE_AUDITOR, 0), 0);
-	woken = 0;
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	watch_remove(&server->watch, &waiter);
-	answer_forget();
-	fixture_remove(&fixture);
+	asking_end();
 	return 0;
 }
 
@@ -153,8 +66,8 @@ static void pages_lead_to_the_end(void **state)
 	(void)state;
 	write_lines(20);
 	do {
-		assert_int_equal(ASK(.after = after, .limit = "6"), 200);
-		entries += answer_entries();
+		assert_int_equal(ASK_LOG(.after = after, .limit = "6"), 200);
+		entries += answer_count("entries");
 		(void)snprintf(after, sizeof(after), "%lld", (long long)answer_number("next"));
 		pages++;
 	} while (answer_holds("\"more\":true"));
@@ -169,14 +82,14 @@ static void reading_is_recorded_once_for_each_reader_and_question(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(ASK(0), 200);
+		assert_int_equal(ASK_LOG(0), 200);
 	assert_int_equal(log_lines(), before + 1);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(ASK(.secret = "web/a"), 200);
+		assert_int_equal(ASK_LOG(.secret = "web/a"), 200);
 	assert_int_equal(log_lines(), before + 2);
-	assert_int_equal(ask((struct ask){.as = "other"}), 200);
+	assert_int_equal(ASK_LOG(.as = "other"), 200);
 	assert_int_equal(log_lines(), before + 3);
-	assert_int_equal(ASK(.client = "auditor", .after = "0"), 200);
+	assert_int_equal(ASK_LOG(.client = "auditor", .after = "0"), 200);
 	assert_true(answer_holds("\"event\":\"audit.read\",\"client\":\"auditor\""));
 	assert_true(answer_holds("\"subject\":\"secret=web/a\""));
 }
@@ -190,10 +103,10 @@ static void reading_that_cannot_be_recorded_is_refused_each_time(void **state)
 
 	(void)state;
 	assert_int_equal(truncate(path, (off_t)len - 1), 0);
-	assert_int_equal(ASK(0), 503);
-	assert_int_equal(ASK(0), 503);
+	assert_int_equal(ASK_LOG(0), 503);
+	assert_int_equal(ASK_LOG(0), 503);
 	file_write(path, bytes, len);
-	assert_int_equal(ASK(0), 200);
+	assert_int_equal(ASK_LOG(0), 200);
 	assert_true(answer_holds("audit.read"));
 }
 
@@ -202,28 +115,28 @@ static void who_has_read_all_waits_until_there_is_more(void **state)
 	char after[24];
 
 	(void)state;
-	assert_int_equal(ASK(0), 200);
+	assert_int_equal(ASK_LOG(0), 200);
 	(void)snprintf(after, sizeof(after), "%llu", (unsigned long long)log_lines());
 	route_tick(server);
-	(void)ASK(.after = after, .may_wait = true);
+	(void)ASK_LOG(.after = after, .may_wait = true);
 	assert_true(answer.waits);
 	route_tick(server);
 	assert_int_equal(woken, 0);
 	write_lines(1);
 	route_tick(server);
 	assert_int_equal(woken, 1);
-	assert_int_equal(ASK(.after = after, .may_wait = true), 200);
+	assert_int_equal(ASK_LOG(.after = after, .may_wait = true), 200);
 	assert_false(answer.waits);
-	assert_int_equal(answer_entries(), 1);
+	assert_int_equal(answer_count("entries"), 1);
 }
 
 static void who_has_not_does_not_wait(void **state)
 {
 	(void)state;
 	write_lines(2);
-	assert_int_equal(ASK(.after = "1", .may_wait = true), 200);
+	assert_int_equal(ASK_LOG(.after = "1", .may_wait = true), 200);
 	assert_false(answer.waits);
-	assert_int_equal(ASK(.may_wait = true), 200);
+	assert_int_equal(ASK_LOG(.may_wait = true), 200);
 	assert_false(answer.waits);
 }
 
@@ -232,10 +145,10 @@ static void lines_that_are_gone_are_not_asked_for_for_ever(void **state)
 {
 	(void)state;
 	write_lines(3);
-	assert_int_equal(ASK(0), 200);
+	assert_int_equal(ASK_LOG(0), 200);
 	(void)unlink(fixture_path(&fixture, AUDIT_FILE));
-	assert_int_equal(ASK(0), 200);
-	assert_int_equal(answer_entries(), 0);
+	assert_int_equal(ASK_LOG(0), 200);
+	assert_int_equal(answer_count("entries"), 0);
 	assert_int_equal(answer_number("next"), answer_number("last"));
 }
 
@@ -262,8 +175,7 @@ static void questions_that_make_no_sense_are_refused(void **state)
 		struct ask question = rows[i].ask;
 		cleanup_json struct json *json = NULL;
 
-		question.as = "auditor";
-		assert_int_equal(ask(question), 400);
+		assert_int_equal(ask_audit(question), 400);
 		json = answer_json();
 		assert_string_equal(json_text_at(json, "code"), rows[i].code);
 	}
@@ -273,9 +185,9 @@ static void a_whole_log_is_said_to_be_whole(void **state)
 {
 	(void)state;
 	write_lines(5);
-	assert_int_equal(ASK(.path = "/v1/audit/verify"), 200);
+	assert_int_equal(ASK_LOG(.path = "/v1/audit/verify"), 200);
 	assert_true(answer_holds("{\"whole\":true,\"lines\":7,\"gaps\":0,\"files\":1}"));
-	assert_int_equal(ASK(.client = "auditor"), 200);
+	assert_int_equal(ASK_LOG(.client = "auditor"), 200);
 	assert_true(answer_holds("audit.verify"));
 }
 
@@ -290,7 +202,7 @@ static void a_broken_line_is_named(void **state)
 	bytes = file_read(path, &len);
 	bytes[len - 20] ^= 1;
 	file_write(path, bytes, len);
-	assert_int_equal(ASK(.path = "/v1/audit/verify"), 200);
+	assert_int_equal(ASK_LOG(.path = "/v1/audit/verify"), 200);
 	assert_true(answer_holds("\"whole\":false,"));
 	assert_true(
 	    answer_holds("\"broken\":\"audit.log line 4\",\"why\":\"the chain breaks here\""));
@@ -308,7 +220,7 @@ static void a_log_that_was_cut_is_not_whole(void **state)
 	bytes = file_read(path, &len);
 	first = (size_t)((uint8_t *)memchr(bytes, '\n', len) - bytes) + 1;
 	assert_int_equal(truncate(path, (off_t)first), 0);
-	assert_int_equal(ASK(.path = "/v1/audit/verify"), 200);
+	assert_int_equal(ASK_LOG(.path = "/v1/audit/verify"), 200);
 	assert_true(answer_holds("\"why\":\"lines are missing at its end\""));
 }
 
