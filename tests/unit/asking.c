@@ -101,6 +101,7 @@ static struct request request_of(const struct ask *question)
 	    .if_match = question->if_match,
 	    .if_none_match = question->if_none_match,
 	    .prefer = question->prefer,
+	    .seal_to = question->seal_to,
 	    .instance = question->instance,
 	    .instance_id = question->instance_id,
 	    .prefix = question->prefix,

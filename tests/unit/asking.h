@@ -26,7 +26,7 @@ struct ask {
 	const char *method;
 	const char *path;
 	const char *body;
-	const char *accept, *if_match, *if_none_match, *prefer, *instance, *instance_id;
+	const char *accept, *if_match, *if_none_match, *prefer, *seal_to, *instance, *instance_id;
 	const char *prefix, *after, *since, *limit, *version, *file, *env, *mode, *pattern;
 	const char *deleted, *token_id, *client, *secret, *cursor;
 	const struct certificate_identity *identity; /* instead of `as` */

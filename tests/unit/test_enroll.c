@@ -10,11 +10,9 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
-#include "route.h"
+#include "asking.h"
 #include "tacit/fd.h"
 #include "tacit/identity.h"
-#include "tacit/json.h"
 #include "test_pki.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -22,71 +20,39 @@
 #define HOUR         3600
 #define DAY          86400
 
-static struct fixture fixture;
-static struct server *server;
-static struct response answer;
 static struct secret *key, *csr; /* of a machine that wants to join; PEM, with a NUL */
 
-static void answer_forget(void)
+/* A certificate as the authority makes them, for an hour: a renewed one lasts as long. */
+static struct certificate_identity hour_of(const char *name)
 {
-	secret_free(answer.body);
-	answer = (struct response){0};
-}
+	struct certificate_identity identity = identity_of(name);
 
-static struct certificate_identity identity_of(const char *name)
-{
-	const struct client *client = clients_find(server->clients, name);
-	struct certificate_identity identity = {
-	    .generation = client ? client->generation : 0,
-	    .not_before = time(NULL) - AUTHORITY_TOLERANCE_S,
-	    .not_after = time(NULL) + HOUR,
-	};
-
-	(void)snprintf(identity.client, sizeof(identity.client), "%s", name);
+	identity.not_before = time(NULL) - AUTHORITY_TOLERANCE_S;
+	identity.not_after = time(NULL) + HOUR;
 	return identity;
 }
 
-/* Sends `request`, with `body`, and returns the status. */
-static int send_request(struct request *request, const char *path, const char *body)
-{
-	char path_copy[PROTO_PATH_MAX_BYTES];
-	cleanup_secret struct secret *content = text_secret(body ? body : "");
-
-	answer_forget();
-	(void)snprintf(path_copy, sizeof(path_copy), "%s", path);
-	request->path = path_copy;
-	request->body = content;
-	if (!request->peer[0])
-		(void)snprintf(request->peer, sizeof(request->peer), "192.0.2.1:4000");
-	(void)snprintf(request->id, sizeof(request->id), "0123456789abcdef");
-	assert_int_equal(route_handle(server, request, &answer), 0);
-	assert_non_null(answer.body);
-	return answer.status;
-}
-
 /* On the main listener, as that client. */
-static int ask(const char *as, const char *method, const char *path, const char *body)
+static int ask_as(const char *as, const char *method, const char *path, const char *body)
 {
-	struct certificate_identity identity = identity_of(as);
-	struct request request = {.method = method, .identity = &identity};
+	struct certificate_identity identity = hour_of(as);
 
-	return send_request(&request, path, body);
+	return ask(
+	    (struct ask){.method = method, .path = path, .body = body, .identity = &identity});
 }
 
 static int ask_revoke(const char *as, const char *id)
 {
-	struct certificate_identity identity = identity_of(as);
-	struct request request = {.method = "DELETE", .identity = &identity, .token_id = id};
-
-	return send_request(&request, "/v1/tokens", NULL);
+	return ask(ASK(as, "DELETE", "/v1/tokens", .token_id = id));
 }
 
 static int enroll_body(const char *peer, const char *body)
 {
-	struct request request = {.door = DOOR_ENROLMENT, .method = "POST"};
-
-	(void)snprintf(request.peer, sizeof(request.peer), "%s", peer);
-	return send_request(&request, "/v1/enroll", body);
+	return ask((struct ask){.door = DOOR_ENROLMENT,
+	    .method = "POST",
+	    .path = "/v1/enroll",
+	    .peer = peer,
+	    .body = body});
 }
 
 static void print_order(const char *token, const char *request, struct secret **ret_text)
@@ -118,28 +84,7 @@ static int renew(const char *as)
 	cleanup_secret struct secret *text = NULL;
 
 	print_order(NULL, (const char *)secret_bytes(csr), &text);
-	return ask(as, "POST", "/v1/renew", (const char *)secret_bytes(text));
-}
-
-static bool answer_holds(const char *text)
-{
-	return memmem(secret_bytes(answer.body), secret_len(answer.body), text, strlen(text));
-}
-
-static struct json *answer_json(void)
-{
-	struct json *json = NULL;
-
-	assert_int_equal(
-	    json_parse(secret_bytes(answer.body), secret_len(answer.body), &json, NULL), 0);
-	return json;
-}
-
-static void assert_problem(const char *code)
-{
-	cleanup_json struct json *json = answer_json();
-
-	assert_string_equal(json_text_at(json, "code"), code);
+	return ask_as(as, "POST", "/v1/renew", (const char *)secret_bytes(text));
 }
 
 /* A token as the API gives it, and its id. */
@@ -152,7 +97,7 @@ static void make(const char *order, struct made *ret_made)
 {
 	cleanup_json struct json *json = NULL;
 
-	assert_int_equal(ask("admin", "POST", "/v1/tokens", order), 201);
+	assert_int_equal(ask_as("admin", "POST", "/v1/tokens", order), 201);
 	json = answer_json();
 	(void)snprintf(ret_made->text, sizeof(ret_made->text), "%s", json_text_at(json, "token"));
 	(void)snprintf(ret_made->id, sizeof(ret_made->id), "%s", json_text_at(json, "id"));
@@ -179,18 +124,16 @@ static size_t log_count(const char *text)
 	return count;
 }
 
-static void server_open(void)
+static void enrolment_begin(void)
 {
-	fixture_open(&fixture);
-	server = &fixture.home.server;
 	(void)snprintf(server->enroll_url, sizeof(server->enroll_url), "%s", ENROLL_URL);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	fixture_make(&fixture);
-	server_open();
+	asking_begin();
+	enrolment_begin();
 	assert_int_equal(clients_put(server->clients, "operator", ROLE_OPERATOR, 0), 0);
 	assert_int_equal(clients_put(server->clients, "auditor", ROLE_AUDITOR, 0), 0);
 	assert_int_equal(clients_put(server->clients, "web", ROLE_CLIENT, 0), 0);
@@ -200,8 +143,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	answer_forget();
-	fixture_remove(&fixture);
+	asking_end();
 	return 0;
 }
 
@@ -252,7 +194,8 @@ static void a_use_is_spent_once_and_the_next_one_is_an_alarm(void **state)
 
 	/* A restart forgets nothing, and neither does the token's own end. */
 	fixture_close(&fixture);
-	server_open();
+	fixture_open(&fixture);
+	enrolment_begin();
 	age(made.id, HOUR);
 	assert_int_equal(enroll(made.text), 403);
 	assert_problem("token_used");
@@ -278,25 +221,25 @@ static void revoke_token(const struct made *made)
 static void revoke_client(const struct made *made)
 {
 	(void)made;
-	assert_int_equal(ask("admin", "POST", "/v1/clients/web/revoke", NULL), 204);
+	assert_int_equal(ask_as("admin", "POST", "/v1/clients/web/revoke", NULL), 204);
 }
 
 static void revoke_client_and_add_it_again(const struct made *made)
 {
 	revoke_client(made);
-	assert_int_equal(ask("admin", "PUT", "/v1/clients/web", "{}"), 200);
+	assert_int_equal(ask_as("admin", "PUT", "/v1/clients/web", "{}"), 200);
 }
 
 static void delete_client(const struct made *made)
 {
 	(void)made;
-	assert_int_equal(ask("admin", "DELETE", "/v1/clients/web", NULL), 204);
+	assert_int_equal(ask_as("admin", "DELETE", "/v1/clients/web", NULL), 204);
 }
 
 static void delete_client_and_add_it_again(const struct made *made)
 {
 	delete_client(made);
-	assert_int_equal(ask("admin", "PUT", "/v1/clients/web", "{}"), 201);
+	assert_int_equal(ask_as("admin", "PUT", "/v1/clients/web", "{}"), 201);
 }
 
 static void ten_minutes_pass(const struct made *made)
@@ -457,19 +400,19 @@ static void visit_from_outside(void *context, const char *method, const char *pa
 {
 	static const char *const open[] = {"POST /v1/enroll", "GET /v1/ca", "GET /v1/health"};
 	struct walk *walk = context;
-	struct certificate_identity identity = identity_of("admin");
-	struct request request = {.door = DOOR_ENROLMENT, .method = method, .identity = &identity};
+	const struct ask question = {
+	    .as = "admin", .door = DOOR_ENROLMENT, .method = method, .path = path};
 	char line[128];
 
 	(void)snprintf(line, sizeof(line), "%s %s", method, path);
 	for (size_t i = 0; i < COUNT(open); i++) {
 		if (!strcmp(line, open[i])) {
 			walk->open++;
-			assert_int_not_equal(send_request(&request, path, NULL), 404);
+			assert_int_not_equal(ask(question), 404);
 			return;
 		}
 	}
-	(void)send_request(&request, path, NULL);
+	(void)ask(question);
 	if (answer.status != 404)
 		fail_msg("%s: %d", line, answer.status);
 }
@@ -485,7 +428,7 @@ static void the_enrolment_listener_has_three_paths(void **state)
 
 	/* And the main one takes no tokens. */
 	make("{\"client\":\"web\"}", &made);
-	assert_int_equal(ask("admin", "POST", "/v1/enroll", "{}"), 404);
+	assert_int_equal(ask_as("admin", "POST", "/v1/enroll", "{}"), 404);
 }
 
 static void only_operators_and_admins_have_to_do_with_tokens(void **state)
@@ -500,8 +443,8 @@ static void only_operators_and_admins_have_to_do_with_tokens(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		make("{\"client\":\"web\"}", &made);
 		assert_int_equal(
-		    ask(rows[i].as, "GET", "/v1/tokens", NULL), rows[i].may ? 200 : 403);
-		assert_int_equal(ask(rows[i].as, "POST", "/v1/tokens", "{\"client\":\"web\"}"),
+		    ask_as(rows[i].as, "GET", "/v1/tokens", NULL), rows[i].may ? 200 : 403);
+		assert_int_equal(ask_as(rows[i].as, "POST", "/v1/tokens", "{\"client\":\"web\"}"),
 		    rows[i].may ? 201 : 403);
 		assert_int_equal(ask_revoke(rows[i].as, made.id), rows[i].may ? 204 : 403);
 		assert_int_equal(ask_revoke(rows[i].as, "000000000000"), rows[i].may ? 404 : 403);
@@ -515,8 +458,9 @@ static void an_operator_lets_nobody_in_above_the_clients(void **state)
 	struct made made;
 
 	(void)state;
-	assert_int_equal(ask("operator", "POST", "/v1/tokens", "{\"client\":\"admin\"}"), 403);
-	assert_int_equal(ask("operator", "POST", "/v1/tokens", "{\"client\":\"operator\"}"), 403);
+	assert_int_equal(ask_as("operator", "POST", "/v1/tokens", "{\"client\":\"admin\"}"), 403);
+	assert_int_equal(
+	    ask_as("operator", "POST", "/v1/tokens", "{\"client\":\"operator\"}"), 403);
 	make("{\"client\":\"admin\"}", &made);
 	assert_int_equal(ask_revoke("operator", made.id), 403);
 	assert_int_equal(enroll(made.text), 201);
@@ -545,7 +489,7 @@ static void a_revoked_client_gets_no_token(void **state)
 {
 	(void)state;
 	revoke_client(NULL);
-	assert_int_equal(ask("admin", "POST", "/v1/tokens", "{\"client\":\"web\"}"), 409);
+	assert_int_equal(ask_as("admin", "POST", "/v1/tokens", "{\"client\":\"web\"}"), 409);
 	assert_problem("conflict");
 	assert_true(clients_find(server->clients, "web")->revoked);
 }
@@ -554,7 +498,7 @@ static void without_an_enrolment_listener_there_are_no_tokens(void **state)
 {
 	(void)state;
 	server->enroll_url[0] = '\0';
-	assert_int_equal(ask("admin", "POST", "/v1/tokens", "{\"client\":\"new\"}"), 409);
+	assert_int_equal(ask_as("admin", "POST", "/v1/tokens", "{\"client\":\"new\"}"), 409);
 	assert_problem("no_enrolment");
 	assert_null(clients_find(server->clients, "new"));
 }
@@ -572,7 +516,7 @@ static void bad_orders_make_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(orders); i++)
-		if (ask("admin", "POST", "/v1/tokens", orders[i]) != 400)
+		if (ask_as("admin", "POST", "/v1/tokens", orders[i]) != 400)
 			fail_msg("%s: %d", orders[i], answer.status);
 	assert_int_equal(vault_revision(server->vault), revision);
 	assert_int_equal(tokens_count(server->tokens), 0);
@@ -591,7 +535,7 @@ static void the_list_tells_everything_but_the_secret(void **state)
 	make("{\"client\":\"web\"}", &revoked);
 	assert_int_equal(enroll(used.text), 201);
 	revoke_token(&revoked);
-	assert_int_equal(ask("operator", "GET", "/v1/tokens", NULL), 200);
+	assert_int_equal(ask_as("operator", "GET", "/v1/tokens", NULL), 200);
 	assert_true(answer_holds(made.id));
 	assert_true(answer_holds("\"uses\":5,\"used\":0"));
 	assert_true(answer_holds("\"certificate_ttl_s\":3600,\"from\":[\"10.0.0.0/8\"]"));
@@ -649,16 +593,19 @@ static void a_certificate_is_renewed_for_as_long_again(void **state)
 static void who_is_out_renews_nothing(void **state)
 {
 	struct certificate_identity old = identity_of("web");
-	struct request request = {.method = "POST", .identity = &old};
 
 	(void)state;
 	revoke_client(NULL);
-	assert_int_equal(send_request(&request, "/v1/renew", "{\"csr\":\"x\"}"), 401);
+	assert_int_equal(ask((struct ask){.method = "POST",
+	                     .path = "/v1/renew",
+	                     .body = "{\"csr\":\"x\"}",
+	                     .identity = &old}),
+	    401);
 	assert_problem("unauthenticated");
 	assert_int_equal(renew("stranger"), 401);
-	assert_int_equal(ask("admin", "POST", "/v1/renew", "{\"csr\":\"x\"}"), 400);
+	assert_int_equal(ask_as("admin", "POST", "/v1/renew", "{\"csr\":\"x\"}"), 400);
 	assert_problem("invalid_csr");
-	assert_int_equal(ask("admin", "POST", "/v1/renew", "{}"), 400);
+	assert_int_equal(ask_as("admin", "POST", "/v1/renew", "{}"), 400);
 }
 
 static void renewing_in_a_loop_is_slowed_down(void **state)
@@ -668,10 +615,10 @@ static void renewing_in_a_loop_is_slowed_down(void **state)
 	(void)state;
 	/* Five a second are allowed: without a certificate to make, asking is faster than that. */
 	for (int i = 0; i < 200; i++)
-		limited += ask("web", "POST", "/v1/renew", "{}") == 429;
+		limited += ask_as("web", "POST", "/v1/renew", "{}") == 429;
 	assert_in_range(limited, 1, 140);
 	assert_int_equal(atomic_load(&server->counters.renew_limited), limited);
-	while (ask("web", "POST", "/v1/renew", "{}") != 429)
+	while (ask_as("web", "POST", "/v1/renew", "{}") != 429)
 		;
 	assert_problem("too_many_requests");
 	assert_int_equal(answer.retry_after_s, 1);

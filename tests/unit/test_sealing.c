@@ -11,61 +11,27 @@
 
 #include <cmocka.h>
 
-#include "fixture.h"
-#include "route.h"
+#include "asking.h"
 #include "tacit/identity.h"
 #include "tacit/sealed_bundle.h"
 
-#define VALUE "the-value-of-a-secret"
-
-static struct fixture fixture;
-static struct server *server;
-static struct response answer;
 static struct identity *reader; /* a client's own view of itself and of the CA */
 static uint8_t seed[SEALED_BUNDLE_KEY_BYTES];
 
-/* GET /v1/bundle as `reader`; keeps the answer. */
-static int ask(const char *seal_to, const char *if_none_match)
+static int ask_sealed(const char *seal_to, const char *if_none_match)
 {
-	char path[] = "/v1/bundle";
-	cleanup_secret struct secret *body = text_secret("");
-	const struct certificate_identity identity = {
-	    .client = "reader",
-	    .generation = clients_find(server->clients, "reader")->generation,
-	    .not_before = time(NULL) - 60,
-	    .not_after = time(NULL) + 60,
-	};
-	struct request request = {
-	    .method = "GET",
-	    .path = path,
-	    .identity = &identity,
-	    .peer = "192.0.2.1:4000",
-	    .id = "0123456789abcdef",
-	    .seal_to = seal_to,
-	    .if_none_match = if_none_match,
-	    .body = body,
-	};
-
-	secret_free(answer.body);
-	answer = (struct response){0};
-	assert_int_equal(route_handle(server, &request, &answer), 0);
-	return answer.status;
+	return ask(
+	    ASK("reader", "GET", "/v1/bundle", .seal_to = seal_to, .if_none_match = if_none_match));
 }
 
 static int setup(void **state)
 {
-	cleanup_secret struct secret *value = text_secret(VALUE);
-	const struct secret_metadata none = {0};
-	const struct secret_entry *entry;
 	struct secret *pem;
 
 	(void)state;
-	fixture_make(&fixture);
-	fixture_open(&fixture);
-	server = &fixture.home.server;
-	assert_int_equal(secrets_put(server->secrets, "web/a", value, &none, &entry), 0);
-	assert_int_equal(clients_put(server->clients, "reader", ROLE_CLIENT, 0), 0);
-	assert_int_equal(clients_grant(server->clients, "reader", "web/**", false), 0);
+	asking_begin();
+	put("/v1/secrets/web%2Fa", VALUE);
+	add_client("reader", ROLE_CLIENT, "web/**", false);
 	assert_int_equal(
 	    authority_new_identity(server->authority, "reader",
 	        clients_find(server->clients, "reader")->generation, time(NULL) + 3600, &pem),
@@ -78,9 +44,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	secret_free(answer.body);
 	identity_free(reader);
-	fixture_remove(&fixture);
+	asking_end();
 	return 0;
 }
 
@@ -101,12 +66,12 @@ static void a_client_verifies_and_opens_what_the_server_has_sealed(void **state)
 
 	(void)state;
 	recipient_print(recipient);
-	assert_int_equal(ask(NULL, NULL), 200);
+	assert_int_equal(ask_sealed(NULL, NULL), 200);
 	assert_string_equal(answer.content_type, PROTO_TYPE_JSON);
 	(void)strcpy(plain_etag, answer.etag);
 	plain = secret_take(&answer.body);
 
-	assert_int_equal(ask(recipient, NULL), 200);
+	assert_int_equal(ask_sealed(recipient, NULL), 200);
 	assert_string_equal(answer.content_type, SEALED_BUNDLE_TYPE);
 	assert_string_equal(answer.etag, plain_etag);
 	assert_null(memmem(secret_bytes(answer.body), secret_len(answer.body), "web/a", 5));
@@ -129,9 +94,9 @@ static void what_the_client_has_is_not_sealed_again(void **state)
 
 	(void)state;
 	recipient_print(recipient);
-	assert_int_equal(ask(recipient, NULL), 200);
+	assert_int_equal(ask_sealed(recipient, NULL), 200);
 	(void)strcpy(etag, answer.etag);
-	assert_int_equal(ask(recipient, etag), 304);
+	assert_int_equal(ask_sealed(recipient, etag), 304);
 	assert_int_equal(secret_len(answer.body), 0);
 }
 
@@ -169,7 +134,7 @@ static void a_key_that_is_none_is_malformed(void **state)
 		size_t served = served_count();
 
 		print_message("# key `%s`\n", keys[i]);
-		assert_int_equal(ask(keys[i], NULL), 400);
+		assert_int_equal(ask_sealed(keys[i], NULL), 400);
 		assert_string_equal(answer.content_type, PROTO_TYPE_PROBLEM);
 		/* Only what the sealing itself refuses was put down as served first. */
 		if (strlen(keys[i]) != SEALED_BUNDLE_HEX_BYTES - 1 || keys[i][0] == 'A')
@@ -184,7 +149,7 @@ static void a_revoked_client_gets_nothing_sealed(void **state)
 	(void)state;
 	recipient_print(recipient);
 	assert_int_equal(clients_revoke(server->clients, "reader"), 0);
-	assert_int_equal(ask(recipient, NULL), 401);
+	assert_int_equal(ask_sealed(recipient, NULL), 401);
 	assert_string_equal(answer.content_type, PROTO_TYPE_PROBLEM);
 }
 
