@@ -9,6 +9,7 @@
 
 #define BACKOFF_MAX_MS 2000
 #define PATIENCE_MS    3000 /* with a server that is away, while there is a cache */
+#define HURRIED_MS     500  /* a try that has no more time says nothing about the server */
 
 /*
  * What may be better in a moment, while a server or a network is starting. All else is final: a
@@ -74,20 +75,28 @@ static int server_ask_all(struct source_server *source, int64_t deadline_ms,
 	return 0;
 }
 
+/* What was wrong is told, and not just that time is up. */
 static int fetch_patiently(struct source_server *source, int64_t deadline_ms,
     struct bundle *ret_bundle, struct fault *fault)
 {
 	struct backoff backoff = {.limit_ms = BACKOFF_MAX_MS};
+	struct fault last = {0};
 
 	for (;;) {
 		int64_t delay_ms;
+		int left_ms = deadline_left_ms(deadline_ms);
 		int r = server_ask_all(source, deadline_ms, ret_bundle, fault);
 
+		if (r == -TACIT_E_TIMEOUT && left_ms < HURRIED_MS && last.err) {
+			*fault = last;
+			return last.err;
+		}
 		if (!is_passing(r))
 			return r;
 		delay_ms = backoff_step(&backoff);
 		if (delay_ms >= deadline_left_ms(deadline_ms))
-			return r; /* what was wrong, not just that time is up */
+			return r;
+		last = *fault;
 		sleep_ms(delay_ms);
 	}
 }

@@ -235,7 +235,11 @@ test_a_connection_of_the_sealed_time_ends_with_it() {
 	{ { sleep 0.8 && request && sleep 0.3; } 2>/dev/null || true; } | identity=web.pem raw -no_ign_eof >held &
 	local holding=$!
 	wait_until 10 eval '[[ -n $(ss -Htn state established "sport = :$port") ]]'
+	local begun
+	begun=$(now_ms)
 	unseal
+	# Whoever is in the middle of something is given a moment.
+	(($(now_ms) - begun >= 290)) || failed 'cut off at once'
 	wait "$holding" || true
 	[[ -z $(answers held) ]] || failed "an answer: $(answers held)"
 	! grep -aq password held || failed 'a bundle'
@@ -348,6 +352,30 @@ test_strangers_do_not_keep_it_silent() {
 	unseal
 	for fd in "${fds[@]}"; do exec {fd}>&-; done
 	run ls
+	stop_server
+}
+
+has_file() { [[ $(cat "$memory/watched/password" 2>/dev/null) == "$1" ]]; }
+watcher_said() { (($(grep -c "$1" watch.err) == 1)); }
+
+test_a_watcher_goes_on_through_it() {
+	seal
+	unseal
+	env -u TACIT_IDENTITY "$tacit_agent" run --watch --identity web.pem --dir "$memory/watched" -- \
+		sleep 60 >watch.out 2>watch.err &
+	local agent=$!
+	at_exit stop_process "$agent"
+	wait_until 10 has_file first || failed "not started: $(<watch.err)"
+	stop_server
+	seal
+	wait_until 10 watcher_said "^tacit-agent: $url: $why; the last good files stay\$" ||
+		failed "says $(<watch.err)"
+	has_file first || failed 'the file is gone'
+	unseal
+	run put web/password <<<second
+	wait_until 15 has_file second || failed "not renewed: $(<watch.err)"
+	watcher_said "$why" || failed "says $(<watch.err)"
+	wait_until 5 watcher_said 'files are renewed again' || failed "says $(<watch.err)"
 	stop_server
 }
 
