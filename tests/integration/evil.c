@@ -51,12 +51,12 @@ struct mode {
 	enum ending ending;
 	enum ending (*serve)(struct peer *peer); /* instead of those two */
 	enum ending (*greet)(int fd);            /* instead of a handshake */
-	int max_version;                         /* of TLS */
 	const struct pki_spec *certificate;      /* instead of a good one */
+	int max_version;                         /* of TLS */
+	int refusal;                             /* X509_V_ERR_* that it finds in the client's */
 	bool foreign;                            /* its certificate is from another CA */
 	bool self_signed;                        /* or from none */
 	bool anonymous;                          /* it wants no certificate of the client's */
-	int refusal;                             /* X509_V_ERR_* that it finds in the client's */
 };
 
 static void must(bool condition, const char *what)
