@@ -15,6 +15,8 @@ static const struct command commands[] = {
         command_unseal_options, command_unseal},
     {"rekey", "--dir DIR", "a new master key, and new keys around every value",
         command_rekey_options, command_rekey},
+    {"admin", "--dir DIR", "a new identity of an admin, when the old one is lost or expired",
+        command_admin_options, command_admin},
     {"health", "--dir DIR", "whether the server of a store is well: 0, else 1",
         command_health_options, command_health},
     {0},

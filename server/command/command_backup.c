@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backup.h"
@@ -12,6 +10,7 @@
 #include "config.h"
 #include "control.h"
 #include "home.h"
+#include "output.h"
 #include "tacit/codec.h"
 #include "tacit/deadline.h"
 #include "tacit/fd.h"
@@ -26,93 +25,13 @@ const struct option_row command_backup_options[] = {
     {0},
 };
 
-/* The file in the making: under another name until it is whole. */
+/* Where it goes, and how far it has come. */
 struct target {
-	const char *path;
-	char temporary[PATH_MAX];
-	int fd;
+	struct output output;
 	uint64_t bytes;
 	int err; /* of writing */
 	struct progress progress;
 };
-
-/* For the signal handler: what to take away. */
-static char unfinished[PATH_MAX];
-
-static void end_by_signal(int number)
-{
-	(void)unlink(unfinished);
-	(void)signal(number, SIG_DFL);
-	(void)raise(number);
-}
-
-static void clear_up_on_signals(const char *path)
-{
-	static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
-
-	(void)snprintf(unfinished, sizeof(unfinished), "%s", path);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		(void)signal(signals[i], end_by_signal);
-}
-
-static int target_begin(struct target *target, bool force, struct fault *fault)
-{
-	struct stat status;
-
-	if (!strcmp(target->path, "-")) {
-		target->fd = STDOUT_FILENO;
-		return isatty(target->fd) ? fault_set_why(fault, -TACIT_E_USAGE,
-		                                "a backup is not for a terminal", "-")
-		                          : 0;
-	}
-	if (!force && lstat(target->path, &status) == 0)
-		return fault_set_why(
-		    fault, -EEXIST, "is there already; --force replaces it", "%s", target->path);
-	if ((size_t)snprintf(target->temporary, sizeof(target->temporary), "%s.part",
-	        target->path) >= sizeof(target->temporary))
-		return fault_set(fault, -ENAMETOOLONG, "%s", target->path);
-
-	/* What an earlier attempt has left is nobody's. */
-	(void)unlink(target->temporary);
-	clear_up_on_signals(target->temporary);
-	target->fd =
-	    open(target->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return target->fd < 0 ? fault_set(fault, -errno, "%s", target->temporary) : 0;
-}
-
-static int directory_sync(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	cleanup_free char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	cleanup_fd int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-static int target_end(struct target *target, bool force, struct fault *fault)
-{
-	int r = 0;
-
-	if (target->fd == STDOUT_FILENO)
-		return 0;
-	if (fchmod(target->fd, 0600) < 0 || fsync(target->fd) < 0 ||
-	    renameat2(AT_FDCWD, target->temporary, AT_FDCWD, target->path,
-	        force ? 0 : RENAME_NOREPLACE) < 0)
-		r = -errno;
-	if (r == 0)
-		r = directory_sync(target->path);
-
-	return r < 0 ? fault_set(fault, r, "%s", target->path) : 0;
-}
-
-static void target_close(struct target *target)
-{
-	if (target->fd < 0 || target->fd == STDOUT_FILENO)
-		return;
-
-	(void)unlink(target->temporary);
-	(void)close(target->fd);
-}
 
 static int target_put(void *context, const void *bytes, size_t len)
 {
@@ -120,7 +39,7 @@ static int target_put(void *context, const void *bytes, size_t len)
 
 	target->bytes += len;
 	progress_show(&target->progress, target->bytes / 1024, 0);
-	target->err = fd_write_all(target->fd, bytes, len);
+	target->err = fd_write_all(target->output.fd, bytes, len);
 	return target->err;
 }
 
@@ -209,7 +128,7 @@ static int backup_make(
 static int backup_to(const struct config *config, struct target *target, struct fault *fault)
 {
 	cleanup_fd int dirfd = home_dir_open(config, fault);
-	int r = dirfd < 0 ? dirfd : target_begin(target, config->force, fault);
+	int r = dirfd < 0 ? dirfd : output_begin(&target->output, "a backup", fault);
 
 	if (r < 0)
 		return r;
@@ -217,9 +136,9 @@ static int backup_to(const struct config *config, struct target *target, struct 
 	r = backup_make(config, dirfd, target, fault);
 	progress_end(&target->progress);
 	if (target->err < 0)
-		return fault_set(fault, target->err, "%s", target->path);
+		return fault_set(fault, target->err, "%s", target->output.path);
 
-	return r < 0 ? r : target_end(target, config->force, fault);
+	return r < 0 ? r : output_end(&target->output, fault);
 }
 
 /* Where it is, as long as that is known: it may have been moved into a credential. */
@@ -238,7 +157,7 @@ static void explain_key(FILE *out, const struct config *config, int dirfd, const
 static void explain(const struct config *config, const struct target *target)
 {
 	cleanup_fd int dirfd = home_dir_open(config, NULL);
-	FILE *out = target->fd == STDOUT_FILENO ? stderr : stdout;
+	FILE *out = target->output.fd == STDOUT_FILENO ? stderr : stdout;
 	struct seal seal;
 
 	(void)fprintf(out, "Backed up %s: %llu bytes, still sealed.\n", config->dir,
@@ -255,18 +174,21 @@ int command_backup(const struct command *command, int argc, char *argv[])
 {
 	struct config config;
 	struct fault fault = {0};
-	struct target target = {.fd = -1, .progress = {.program = PROGRAM_NAME, .what = "KiB"}};
+	struct target target = {
+	    .output = OUTPUT_NONE, .progress = {.program = PROGRAM_NAME, .what = "KiB"}};
 	int r, exit_code = config_parse(command, argc, argv, &config);
 
 	if (exit_code >= 0)
 		return exit_code;
 
-	target.path = config.argument;
+	target.output.path = config.argument;
+	target.output.mode = 0600;
+	target.output.force = config.force;
 	r = backup_to(&config, &target, &fault);
 	if (r == 0)
 		explain(&config, &target);
 	else
 		fault_report(PROGRAM_NAME, &fault);
-	target_close(&target);
+	output_close(&target.output);
 	return r < 0 ? err_exit_code(fault.err) : 0;
 }

@@ -22,6 +22,7 @@ extern const struct option_row command_check_options[];
 extern const struct option_row command_backup_options[];
 extern const struct option_row command_restore_options[];
 extern const struct option_row command_rekey_options[];
+extern const struct option_row command_admin_options[];
 extern const struct option_row command_health_options[];
 extern const struct option_row command_unseal_options[];
 
@@ -31,6 +32,7 @@ int command_check(const struct command *command, int argc, char *argv[]);
 int command_backup(const struct command *command, int argc, char *argv[]);
 int command_restore(const struct command *command, int argc, char *argv[]);
 int command_rekey(const struct command *command, int argc, char *argv[]);
+int command_admin(const struct command *command, int argc, char *argv[]);
 int command_health(const struct command *command, int argc, char *argv[]);
 int command_unseal(const struct command *command, int argc, char *argv[]);
 

@@ -104,6 +104,7 @@ static void config_set_text(struct config *config, const char *name, const char 
 	    {"new-passphrase-fd", &config->new_key_source.passphrase_fd},
 	    {"metrics-listen", &config->metrics_listen},
 	    {"user", &config->user},
+	    {"out", &config->out},
 	    {"config", &config->config},
 	};
 
@@ -124,6 +125,7 @@ static void config_set_switch(struct config *config, const char *name)
 	    {"sealed", &config->sealed},
 	    {"force", &config->force},
 	    {"verify", &config->verify},
+	    {"revoke-old", &config->revoke_old},
 	};
 
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)

@@ -28,6 +28,7 @@ struct config {
 	const char *audit_syslog;         /* NULL: no copy of the audit log */
 	const char *metrics_listen;       /* NULL: nowhere but on the main listener */
 	const char *user;                 /* NULL: the owner of the directory */
+	const char *out;                  /* NULL: DIR/admin.pem */
 	uint32_t connections_per_address; /* 0: see listener.h */
 	int64_t certificate_ttl_ms;       /* 0: see authority.h */
 	enum log_format log_format;
@@ -38,6 +39,7 @@ struct config {
 	bool sealed;
 	bool force;
 	bool verify;
+	bool revoke_old;
 	uint32_t keep_versions;   /* 0: the default */
 	const char *argument;     /* FILE, of the commands that have one */
 	struct config_file *file; /* owns some of the texts above */

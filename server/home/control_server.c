@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "backup.h"
 #include "control.h"
 #include "health.h"
@@ -135,6 +136,41 @@ static int do_backup(
 	                   host->dirfd, host->dir, vault_keys(host->server->vault), &output, fault);
 }
 
+static int answer_identity(int fd, const struct admin_identity *identity)
+{
+	cleanup_secret struct secret *answer = NULL;
+	struct encoder encoder;
+	int r = secret_new(4096, &answer);
+
+	if (r < 0)
+		return r;
+
+	encoder = (struct encoder){.out = answer};
+	r = admin_identity_encode(identity, &encoder);
+	return r < 0 ? r : control_send_data(fd, secret_bytes(answer), secret_len(answer));
+}
+
+static int do_admin(
+    const struct control_host *host, int fd, struct decoder *request, struct fault *fault)
+{
+	cleanup_secret struct secret *material = NULL;
+	cleanup_admin_identity struct admin_identity identity = {0};
+	struct admin_request admin = {0};
+	int r = secret_decode(request, &material);
+
+	admin.material = material;
+	admin.revoke_old = decode_u8(request) != 0;
+	if (r < 0 || decode_end(request) < 0)
+		return request_malformed(fault);
+
+	r = admin_run(host->server, host->dirfd, &admin, &identity, fault);
+	if (r < 0)
+		return r;
+
+	r = answer_identity(fd, &identity);
+	return r < 0 ? fault_set(fault, r, CONTROL_SOCKET) : 0;
+}
+
 static int do_health(
     const struct control_host *host, int fd, struct decoder *request, struct fault *fault)
 {
@@ -155,6 +191,7 @@ static const struct control_request requests[] = {
     {"unseal", true, false, do_unseal},
     {"rekey", false, false, do_rekey},
     {"backup", false, false, do_backup},
+    {"admin", false, false, do_admin},
     {"health", false, true, do_health},
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "home.h"
 
+#include <sodium.h>
+
 #include "assembly.h"
 #include "audit_mark.h"
 #include "audit_verify.h"
@@ -151,6 +153,25 @@ int home_open_with(const struct config *config, enum home_use use, const struct 
 
 	*ret_home = home;
 	return 0;
+}
+
+int home_check_key(
+    const struct server *server, int dirfd, const struct secret *material, struct fault *fault)
+{
+	struct keys *keys = NULL;
+	struct seal seal;
+	int r = seal_read(dirfd, &seal, fault);
+
+	if (r < 0)
+		return r;
+
+	r = keys_unseal(&seal, material, &keys);
+	/* Somebody may have put another store's seal into the directory. */
+	if (r == 0 &&
+	    sodium_memcmp(keys->root, vault_keys(server->vault)->root, ENVELOPE_KEY_BYTES) != 0)
+		r = -TACIT_E_WRONG_KEY;
+	keys_free(keys);
+	return r < 0 ? fault_set(fault, r, SEAL_FILE) : 0;
 }
 
 int home_verify(struct home *home, struct fault *fault)

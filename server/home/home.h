@@ -47,6 +47,13 @@ void home_close(struct home *home);
 int home_open_with(const struct config *config, enum home_use use, const struct secret *material,
     struct home *ret_home, struct fault *fault);
 
+/*
+ * Whether `material` is what opens this very store: who reaches the server's socket may not take
+ * the store over for that alone. -TACIT_E_WRONG_KEY.
+ */
+int home_check_key(
+    const struct server *server, int dirfd, const struct secret *material, struct fault *fault);
+
 /* Whether no row is altered, missing or of another time, and the audit log whole. */
 int home_verify(struct home *home, struct fault *fault);
 

@@ -2,8 +2,9 @@
 #include "rekey.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <string.h>
+
+#include "home.h"
 
 void rekey_request_free(struct rekey_request *request)
 {
@@ -53,25 +54,6 @@ int rekey_decode(struct decoder *decoder, struct rekey_request *ret_request)
 	return 0;
 }
 
-static int current_check(
-    const struct server *server, int dirfd, const struct secret *current, struct fault *fault)
-{
-	struct keys *keys = NULL;
-	struct seal seal;
-	int r = seal_read(dirfd, &seal, fault);
-
-	if (r < 0)
-		return r;
-
-	r = keys_unseal(&seal, current, &keys);
-	/* Somebody may have put another store's seal into the directory. */
-	if (r == 0 &&
-	    sodium_memcmp(keys->root, vault_keys(server->vault)->root, ENVELOPE_KEY_BYTES) != 0)
-		r = -TACIT_E_WRONG_KEY;
-	keys_free(keys);
-	return r < 0 ? fault_set(fault, r, SEAL_FILE) : 0;
-}
-
 static int audit_rekey(struct server *server, int status, struct fault *fault)
 {
 	const struct audit_event event = {.event = "store.rekey", .status = status};
@@ -114,7 +96,7 @@ int rekey_run(
 	    .key_file = request->key_file[0] ? request->key_file : NULL,
 	    .material = request->material,
 	};
-	int r = current_check(server, dirfd, request->current, fault);
+	int r = home_check_key(server, dirfd, request->current, fault);
 
 	if (r == 0)
 		r = keys_check_new(dirfd, &master, fault);
