@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "entries_sort.h"
 #include "secrets_private.h"
 #include "version_row.h"
 
@@ -48,13 +49,6 @@ static int entry_load(void *context, const struct row_key *key, const struct sec
 	return r;
 }
 
-static int entry_order(const void *left, const void *right)
-{
-	const struct secret_entry *const *a = left, *const *b = right;
-
-	return strcmp((*a)->name, (*b)->name);
-}
-
 int secrets_load(struct vault *vault, struct secrets **ret_secrets, struct fault *fault)
 {
 	struct secrets *secrets = calloc(1, sizeof(*secrets));
@@ -68,13 +62,13 @@ int secrets_load(struct vault *vault, struct secrets **ret_secrets, struct fault
 	secrets->vault = vault;
 	r = vault_each(vault, RECORD_SECRET, entry_load, &load);
 	secret_draft_free(&load.draft);
+	if (r == 0)
+		r = entries_sort(secrets->entries, secrets->count);
 	if (r < 0) {
 		secrets_free(secrets);
 		return fault_set(fault, r, "record of a secret");
 	}
 
-	if (secrets->count > 0)
-		qsort(secrets->entries, secrets->count, sizeof(secrets->entries[0]), entry_order);
 	*ret_secrets = secrets;
 	return 0;
 }

@@ -76,7 +76,7 @@ int vault_get_raw(struct vault *vault, const struct row_key *key, struct store_v
 
 /*
  * Opens every record of one kind in turn; a `visit` that returns other than 0 ends it. Where there
- * are many, a thread of its own opens and visits them while this one goes on reading.
+ * are many, a thread of its own visits them while this one goes on reading.
  */
 int vault_each(struct vault *vault, enum record_kind kind,
     int (*visit)(void *context, const struct row_key *key, const struct secret *record),

@@ -60,13 +60,14 @@ int vault_each_raw(struct vault *vault, enum record_kind kind,
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* Rows on their way from the one who reads to the one who opens: key, length, sealed bytes. */
+/* Rows on their way from the one who reads to the one who opens: key, length, bytes. */
 #define BATCH_BYTES ((size_t)1 << 20)
 
 struct batch {
 	uint8_t *bytes;
 	size_t len;
 	size_t room;
+	bool is_open; /* its records are no longer sealed */
 };
 
 struct batch_row {
@@ -95,6 +96,32 @@ static int batch_add(struct batch *batch, const struct batch_row *row, const uin
 	return 0;
 }
 
+static void batch_free(struct batch *batch)
+{
+	if (batch->bytes)
+		sodium_memzero(batch->bytes, batch->room);
+	free(batch->bytes);
+}
+
+/* What it takes to open one record after another. */
+struct hand {
+	struct secret *ad;
+	struct secret *record;
+};
+
+static int hand_new(struct hand *ret_hand)
+{
+	int r = secret_new(64, &ret_hand->ad);
+
+	return r < 0 ? r : secret_new(256, &ret_hand->record);
+}
+
+static void hand_free(struct hand *hand)
+{
+	secret_free(hand->ad);
+	secret_free(hand->record);
+}
+
 struct record_walk {
 	struct vault *vault;
 	int (*visit)(void *context, const struct row_key *key, const struct secret *record);
@@ -103,8 +130,7 @@ struct record_walk {
 
 	struct batch filling; /* the reader's */
 	struct batch opening; /* the opener's while `busy` */
-	struct secret *ad;
-	struct secret *record;
+	struct hand reader, opener;
 
 	/* The opener's thread, once there was more than one batch. */
 	bool threaded;
@@ -116,7 +142,18 @@ struct record_walk {
 	int result; /* of the opener: other than 0 ends the walk */
 };
 
-static int batch_open(struct record_walk *walk, const struct batch *batch)
+static int row_open(const struct record_walk *walk, const struct batch *batch,
+    const struct batch_row *row, const uint8_t *bytes, struct hand *hand)
+{
+	if (!batch->is_open)
+		return record_open_into(
+		    walk->vault, &row->key, bytes, row->len, hand->ad, hand->record);
+
+	secret_reset(hand->record);
+	return secret_append(hand->record, bytes, row->len);
+}
+
+static int batch_visit(const struct record_walk *walk, const struct batch *batch, struct hand *hand)
 {
 	struct batch_row row;
 
@@ -124,14 +161,41 @@ static int batch_open(struct record_walk *walk, const struct batch *batch)
 		int r;
 
 		memcpy(&row, batch->bytes + at, sizeof(row));
-		r = record_open_into(walk->vault, &row.key, batch->bytes + at + sizeof(row),
-		    row.len, walk->ad, walk->record);
+		r = row_open(walk, batch, &row, batch->bytes + at + sizeof(row), hand);
 		if (r == 0)
-			r = walk->visit(walk->context, &row.key, walk->record);
+			r = walk->visit(walk->context, &row.key, hand->record);
 		if (r != 0)
 			return r;
 	}
 
+	return 0;
+}
+
+/* Opens all records where they lie; they only get shorter. */
+static int batch_open(const struct record_walk *walk, struct batch *batch, struct hand *hand)
+{
+	struct batch_row row;
+	size_t to = 0;
+
+	for (size_t at = 0, next; at < batch->len; at = next) {
+		int r;
+
+		memcpy(&row, batch->bytes + at, sizeof(row));
+		next = at + sizeof(row) + row.len;
+		r = row_open(walk, batch, &row, batch->bytes + at + sizeof(row), hand);
+		if (r < 0)
+			return r;
+
+		row.len = secret_len(hand->record);
+		memcpy(batch->bytes + to, &row, sizeof(row));
+		if (row.len > 0)
+			memcpy(
+			    batch->bytes + to + sizeof(row), secret_bytes(hand->record), row.len);
+		to += sizeof(row) + row.len;
+	}
+
+	batch->len = to;
+	batch->is_open = true;
 	return 0;
 }
 
@@ -149,7 +213,7 @@ static void *opener_run(void *context)
 			break;
 
 		(void)pthread_mutex_unlock(&walk->mutex);
-		r = walk->result ? walk->result : batch_open(walk, &walk->opening);
+		r = walk->result ? walk->result : batch_visit(walk, &walk->opening, &walk->opener);
 		(void)pthread_mutex_lock(&walk->mutex);
 		walk->result = r;
 		walk->busy = false;
@@ -168,22 +232,45 @@ static int opener_wait(struct record_walk *walk)
 	return walk->result;
 }
 
-/* Hands the batch that is full over, and goes on with the other one. */
+static int opener_start(struct record_walk *walk)
+{
+	if (pthread_create(&walk->thread, NULL, opener_run, walk) != 0)
+		return -EAGAIN;
+
+	walk->threaded = true;
+	return 0;
+}
+
+static bool opener_is_busy(struct record_walk *walk)
+{
+	bool busy;
+
+	(void)pthread_mutex_lock(&walk->mutex);
+	busy = walk->busy;
+	(void)pthread_mutex_unlock(&walk->mutex);
+	return busy;
+}
+
+/*
+ * Hands the batch that is full over, and goes on with the other one. Reading is the lesser half of
+ * the work, so who would have to wait opens the records meanwhile.
+ */
 static int batch_hand_over(struct record_walk *walk)
 {
-	struct batch full = walk->filling;
-	int r;
+	struct batch full;
+	int r = walk->threaded ? 0 : opener_start(walk);
 
-	if (!walk->threaded) {
-		if (pthread_create(&walk->thread, NULL, opener_run, walk) != 0)
-			return -EAGAIN;
-		walk->threaded = true;
-	}
+	if (r == 0 && opener_is_busy(walk))
+		r = batch_open(walk, &walk->filling, &walk->reader);
+	if (r < 0)
+		return r;
 
+	full = walk->filling;
 	(void)pthread_mutex_lock(&walk->mutex);
 	r = opener_wait(walk);
 	walk->filling = walk->opening;
 	walk->filling.len = 0;
+	walk->filling.is_open = false;
 	walk->opening = full;
 	walk->busy = true;
 	(void)pthread_cond_signal(&walk->changed);
@@ -206,7 +293,7 @@ static int walk_finish(struct record_walk *walk, int r)
 		r = r ? r : result;
 	}
 
-	return r ? r : batch_open(walk, &walk->filling);
+	return r ? r : batch_visit(walk, &walk->filling, &walk->reader);
 }
 
 static int record_step(
@@ -227,10 +314,10 @@ static int record_step(
 
 static void walk_free(struct record_walk *walk)
 {
-	free(walk->filling.bytes);
-	free(walk->opening.bytes);
-	secret_free(walk->ad);
-	secret_free(walk->record);
+	batch_free(&walk->filling);
+	batch_free(&walk->opening);
+	hand_free(&walk->reader);
+	hand_free(&walk->opener);
 	(void)pthread_mutex_destroy(&walk->mutex);
 	(void)pthread_cond_destroy(&walk->changed);
 }
@@ -245,10 +332,10 @@ int vault_each(struct vault *vault, enum record_kind kind,
 	    .mutex = PTHREAD_MUTEX_INITIALIZER,
 	    .changed = PTHREAD_COND_INITIALIZER};
 	uint8_t prefix = (uint8_t)kind;
-	int r = secret_new(64, &walk.ad);
+	int r = hand_new(&walk.reader);
 
 	if (r == 0)
-		r = secret_new(256, &walk.record);
+		r = hand_new(&walk.opener);
 	if (r == 0) {
 		r = store_range(vault->store, &prefix, 1, INT32_MAX, record_step, &walk);
 		r = walk_finish(&walk, r);
