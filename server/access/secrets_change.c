@@ -113,6 +113,7 @@ static void change_trim_versions(struct secrets *secrets, struct change *change)
 /* Puts `entry` where the one of its name is, or in between. There is room: see secrets_reserve. */
 static void entries_place(struct secrets *secrets, struct secret_entry *entry)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was made, or r would be < 0 */
 	size_t index = secrets_lower_bound(secrets, entry->name);
 
 	if (index < secrets->count && !strcmp(secrets->entries[index]->name, entry->name)) {

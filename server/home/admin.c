@@ -74,7 +74,7 @@ int admin_issue(struct server *server, bool revoke_old, struct admin_identity *r
     struct fault *fault)
 {
 	int64_t not_after = time(NULL) + ADMIN_LIFETIME_S;
-	cleanup_admin_identity struct admin_identity identity = {0};
+	struct admin_identity identity = {0};
 	int r = 0;
 
 	if (admin_choose(server, revoke_old, identity.client))
@@ -89,11 +89,10 @@ int admin_issue(struct server *server, bool revoke_old, struct admin_identity *r
 		r = authority_new_identity(server->authority, identity.client,
 		    clients_find(server->clients, identity.client)->generation, not_after,
 		    &identity.pem);
-	if (r < 0)
+	if (r < 0) /* then there is no file either */
 		return fault_set(fault, r, "identity of an admin");
 
 	*ret_identity = identity;
-	identity = (struct admin_identity){0};
 	return 0;
 }
 
