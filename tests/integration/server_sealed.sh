@@ -101,6 +101,24 @@ test_our_own_clients_say_it_in_one_line() {
 	stop_server
 }
 
+# A last try that has too little time for any answer does not hide what was wrong.
+test_the_end_of_time_does_not_hide_it() {
+	local number pids=()
+	seal
+	for number in 1 2 3 4 5 6; do
+		agent --identity web.pem --timeout 1500ms >"late.$number" 2>&1 &
+		pids+=("$!")
+	done
+	sleep 1.05
+	kill -STOP "$server_pid" # from here on no try ends by itself
+	wait "${pids[@]}" || true
+	kill -CONT "$server_pid"
+	for number in 1 2 3 4 5 6; do
+		[[ $(<"late.$number") == "tacit-agent: $url: $why" ]] || failed "says $(<"late.$number")"
+	done
+	stop_server
+}
+
 test_everybody_elses_clients_refuse_it() {
 	seal
 	local status=0

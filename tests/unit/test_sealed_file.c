@@ -43,22 +43,29 @@ time_t time(time_t *ret_now)
 static struct fixture fixture;
 static struct authority *authority;
 
-static int setup(void **state)
+static int group_setup(void **state)
 {
 	(void)state;
-	clock_ahead_s = 0;
 	fixture_make(&fixture);
 	fixture_open(&fixture);
 	authority = fixture.home.server.authority;
 	return 0;
 }
 
-static int teardown(void **state)
+static int group_teardown(void **state)
+{
+	(void)state;
+	fixture_remove(&fixture);
+	return 0;
+}
+
+/* A good file, whatever the test before has left. */
+static int setup(void **state)
 {
 	(void)state;
 	clock_ahead_s = 0;
-	fixture_remove(&fixture);
-	return 0;
+	authority_set_lifetime(authority, 365 * DAY_S);
+	return sealed_file_write(fixture.dirfd, authority, NULL);
 }
 
 /* The file as it is now, which has to be good. */
@@ -318,7 +325,7 @@ static void no_client_believes_what_it_signs(void **state)
 	sealed_file_free(&file);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup(function, setup)
 
 int main(void)
 {
@@ -335,5 +342,5 @@ int main(void)
 	    TEST(no_client_believes_what_it_signs),
 	};
 
-	return cmocka_run_group_tests_name("sealed_file", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sealed_file", tests, group_setup, group_teardown);
 }
