@@ -32,9 +32,11 @@ void tls_context_free(struct tls_context *context);
 /*
  * Resolves, connects (every address in turn) and shakes hands, all before `deadline_ms`.
  * -TACIT_E_RESOLVE, _UNREACHABLE, _TIMEOUT, _TLS, _TLS_CA, _TLS_HOST, _TLS_SERVER_EXPIRED,
- * _TLS_REFUSED, _SEALED; the URL in `fault`. Nothing but a greeting is sent to a server that is
- * sealed, which its certificate says (proto.h) and which it has proven. In TLS 1.3 a refused client
- * certificate shows only at the first read, which then returns -TACIT_E_TLS_REFUSED.
+ * _TLS_REFUSED; the URL in `fault`. In TLS 1.3 a refused client certificate shows only at the first
+ * read, which then returns -TACIT_E_TLS_REFUSED.
+ *
+ * -TACIT_E_SEALED: the server has proven to be the one that is meant, and its certificate says that
+ * it is sealed (proto.h). It has not been shown ours.
  */
 int tls_connect(struct tls_context *context, const struct url *url, int64_t deadline_ms,
     struct tls_connection **ret_connection, struct fault *fault);
