@@ -38,9 +38,6 @@ static int text_split(struct sealed_file *file)
 {
 	const char *text = (const char *)secret_bytes(file->text);
 
-	if (strlen(text) + 1 != secret_len(file->text))
-		return -TACIT_E_CORRUPT;
-
 	file->key = text;
 	file->chain = strstr(text, certificate_begins);
 	file->ca = file->chain ? strstr(file->chain + 1, certificate_begins) : NULL;
