@@ -3,16 +3,30 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "tacit/deadline.h"
 #include "tacit/err.h"
 
+static char *put_digits(char *at, int count, long value, char behind)
+{
+	for (int i = count - 1; i >= 0; i--, value /= 10)
+		at[i] = (char)('0' + value % 10);
+	at[count] = behind;
+	return at + count + 1;
+}
+
+/* There is one in each line, so it does without printf. */
 void audit_time_print(const struct tm *utc, long ms, char ret_text[static AUDIT_TIME_BYTES])
 {
-	(void)snprintf(ret_text, AUDIT_TIME_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
-	    utc->tm_year + 1900, utc->tm_mon + 1, utc->tm_mday, utc->tm_hour, utc->tm_min,
-	    utc->tm_sec, ms);
+	char *at = put_digits(ret_text, 4, utc->tm_year + 1900L, '-');
+
+	at = put_digits(at, 2, utc->tm_mon + 1L, '-');
+	at = put_digits(at, 2, utc->tm_mday, 'T');
+	at = put_digits(at, 2, utc->tm_hour, ':');
+	at = put_digits(at, 2, utc->tm_min, ':');
+	at = put_digits(at, 2, utc->tm_sec, '.');
+	at = put_digits(at, 3, ms, 'Z');
+	*at = '\0';
 }
 
 static int digits(const char **at, int count, int min, int max, int *ret_value)
