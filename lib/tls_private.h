@@ -44,7 +44,7 @@ int tls_verify_pinned(X509_STORE_CTX *store, void *context);
 
 /*
  * For SSL_CTX_set_verify(): forgives a certificate that is for no server when it is, to the last
- * byte, that of a sealed one (proto.h), and nothing else that is wrong with it.
+ * byte, marked as that of a sealed one (proto.h), and nothing else that is wrong with it.
  */
 int tls_verify_purpose(int ok, X509_STORE_CTX *store);
 

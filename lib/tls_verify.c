@@ -10,8 +10,43 @@
 enum mark {
 	MARK_NONE,
 	MARK_SEALED, /* the certificate of a sealed server, and of nothing else */
-	MARK_MIXED,  /* it claims to be something else as well */
+	MARK_MIXED,  /* almost that */
 };
+
+/* RFC 6962, 3.1: critical, and ASN.1's NULL. */
+static bool is_poison(X509_EXTENSION *extension)
+{
+	static const uint8_t null[] = {0x05, 0x00};
+	const ASN1_OCTET_STRING *data = X509_EXTENSION_get_data(extension);
+
+	return OBJ_obj2nid(X509_EXTENSION_get_object(extension)) == NID_ct_precert_poison &&
+	       ASN1_STRING_length(data) == sizeof(null) &&
+	       memcmp(ASN1_STRING_get0_data(data), null, sizeof(null)) == 0;
+}
+
+/* Whether the poison is what OpenSSL objects to, and nothing beside it. */
+static bool is_poisoned(const X509 *certificate)
+{
+	bool found = false;
+
+	for (int i = 0; i < X509_get_ext_count(certificate); i++) {
+		X509_EXTENSION *extension = X509_get_ext(certificate, i);
+
+		if (!X509_EXTENSION_get_critical(extension) || X509_supported_extension(extension))
+			continue;
+		if (found || !is_poison(extension))
+			return false;
+		found = true;
+	}
+
+	return found;
+}
+
+static bool holds(const ASN1_OCTET_STRING *usage, const uint8_t *bytes, size_t len)
+{
+	return memmem(ASN1_STRING_get0_data(usage), (size_t)ASN1_STRING_length(usage), bytes,
+	           len) != NULL;
+}
 
 static enum mark mark_of(const X509 *certificate)
 {
@@ -20,19 +55,25 @@ static enum mark mark_of(const X509 *certificate)
 
 	if (at < 0)
 		return MARK_NONE;
-
-	usage = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
 	if (X509_get_ext_by_NID(certificate, NID_ext_key_usage, at) >= 0)
 		return MARK_MIXED;
-	if (ASN1_STRING_length(usage) == PROTO_SEALED_USAGE_BYTES &&
-	    memcmp(ASN1_STRING_get0_data(usage), proto_sealed_usage, PROTO_SEALED_USAGE_BYTES) == 0)
-		return MARK_SEALED;
 
 	/* The OID without the list around it. */
-	return memmem(ASN1_STRING_get0_data(usage), (size_t)ASN1_STRING_length(usage),
-	           proto_sealed_usage + 2, PROTO_SEALED_USAGE_BYTES - 2)
-	           ? MARK_MIXED
-	           : MARK_NONE;
+	usage = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+	if (!holds(usage, proto_sealed_usage + 2, PROTO_SEALED_USAGE_BYTES - 2))
+		return MARK_NONE;
+
+	return ASN1_STRING_length(usage) == PROTO_SEALED_USAGE_BYTES &&
+	               holds(usage, proto_sealed_usage, PROTO_SEALED_USAGE_BYTES) &&
+	               is_poisoned(certificate)
+	           ? MARK_SEALED
+	           : MARK_MIXED;
+}
+
+/* What the two marks are objected to for. */
+static bool is_objection(int err)
+{
+	return err == X509_V_ERR_INVALID_PURPOSE || err == X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION;
 }
 
 int tls_verify_purpose(int ok, X509_STORE_CTX *store)
@@ -46,7 +87,7 @@ int tls_verify_purpose(int ok, X509_STORE_CTX *store)
 		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
 		return 0;
 	}
-	if (ok || X509_STORE_CTX_get_error(store) != X509_V_ERR_INVALID_PURPOSE ||
+	if (ok || !is_objection(X509_STORE_CTX_get_error(store)) ||
 	    mark_of(certificate) != MARK_SEALED ||
 	    !(X509_get_key_usage(certificate) & KU_DIGITAL_SIGNATURE))
 		return ok;

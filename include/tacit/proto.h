@@ -25,8 +25,11 @@
 /*
  * What the certificate of a sealed server is for: the extended key usage (RFC 5280, 4.2.1.12), in
  * DER, with one OID of ours in it and no other. That is 2.25.75866798898213085272932159115106805246
- * out of the arc for UUIDs (ITU-T X.667). It stands for "this server is sealed" and for no server,
- * so every TLS client in the world refuses such a certificate, and ours believes it that alone.
+ * out of the arc for UUIDs (ITU-T X.667). It stands for "this server is sealed" and for no server.
+ *
+ * Some clients do not look at what a certificate is for. So it also has, critical, the extension by
+ * which Certificate Transparency makes sure that a certificate is of no use (RFC 6962, 3.1): every
+ * TLS client refuses one with both, and ours believes it that alone.
  */
 #define PROTO_SEALED_USAGE_BYTES 23
 extern const uint8_t proto_sealed_usage[PROTO_SEALED_USAGE_BYTES];

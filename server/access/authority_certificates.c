@@ -15,6 +15,9 @@
 #define CA_LIFETIME_S     (7300 * 86400LL)
 #define SEALED_LIFETIME_S (365 * 86400LL)
 
+#define OID_USAGE         "2.5.29.37"               /* RFC 5280, 4.2.1.12 */
+#define OID_POISON        "1.3.6.1.4.1.11129.2.4.3" /* RFC 6962, 3.1 */
+
 int certificate_begin(gnutls_x509_crt_t *ret_certificate, const char *common_name,
     uint64_t generation, int64_t not_after)
 {
@@ -122,13 +125,19 @@ int authority_make_server(struct authority *authority)
 	return 0;
 }
 
-/* As bytes, since GnuTLS takes no number of more than 64 bits in an OID. Critical. */
+/* Both critical. The usage as bytes, since GnuTLS takes no number of more than 64 bits in an OID.
+ */
 static int purpose_sealed(gnutls_x509_crt_t certificate)
 {
-	return gnutls_x509_crt_set_extension_by_oid(
-	           certificate, "2.5.29.37", proto_sealed_usage, sizeof(proto_sealed_usage), 1) < 0
-	           ? -TACIT_E_INTERNAL
-	           : 0;
+	static const uint8_t null[] = {0x05, 0x00};
+
+	if (gnutls_x509_crt_set_extension_by_oid(
+	        certificate, OID_USAGE, proto_sealed_usage, sizeof(proto_sealed_usage), 1) < 0 ||
+	    gnutls_x509_crt_set_extension_by_oid(certificate, OID_POISON, null, sizeof(null), 1) <
+	        0)
+		return -TACIT_E_INTERNAL;
+
+	return 0;
 }
 
 static int sealed_print(const struct authority *authority, const struct secret *key,

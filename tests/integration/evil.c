@@ -252,30 +252,54 @@ static const struct pki_spec certificate_client = {
 /* Those of a sealed server, and what is almost one. */
 static const struct pki_spec sealed_good = {.common_name = "server",
     .san = "IP:127.0.0.1,DNS:localhost",
-    .usage = "critical," PKI_SEALED_USAGE};
-static const struct pki_spec sealed_and_server = {
-    .common_name = "server", .san = "IP:127.0.0.1", .usage = "serverAuth," PKI_SEALED_USAGE};
+    .usage = "critical," PKI_SEALED_USAGE,
+    .poison = true};
+static const struct pki_spec sealed_and_server = {.common_name = "server",
+    .san = "IP:127.0.0.1",
+    .usage = "serverAuth," PKI_SEALED_USAGE,
+    .poison = true};
 static const struct pki_spec sealed_and_any = {.common_name = "server",
     .san = "IP:127.0.0.1",
-    .usage = PKI_SEALED_USAGE ",anyExtendedKeyUsage"};
-static const struct pki_spec sealed_twice = {
-    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE "," PKI_SEALED_USAGE};
+    .usage = PKI_SEALED_USAGE ",anyExtendedKeyUsage",
+    .poison = true};
+static const struct pki_spec sealed_twice = {.common_name = "server",
+    .san = "IP:127.0.0.1",
+    .usage = PKI_SEALED_USAGE "," PKI_SEALED_USAGE,
+    .poison = true};
 static const struct pki_spec sealed_almost = {
-    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE "0"};
-static const struct pki_spec sealed_ca = {
-    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE, .ca = true};
-static const struct pki_spec sealed_other_host = {
-    .common_name = "127.0.0.1", .san = "DNS:other.example", .usage = PKI_SEALED_USAGE};
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE "0", .poison = true};
+static const struct pki_spec sealed_ca = {.common_name = "server",
+    .san = "IP:127.0.0.1",
+    .usage = PKI_SEALED_USAGE,
+    .ca = true,
+    .poison = true};
+static const struct pki_spec sealed_other_host = {.common_name = "127.0.0.1",
+    .san = "DNS:other.example",
+    .usage = PKI_SEALED_USAGE,
+    .poison = true};
 static const struct pki_spec sealed_expired = {.common_name = "server",
     .san = "IP:127.0.0.1",
     .usage = PKI_SEALED_USAGE,
     .from_s = -7200,
-    .to_s = -3600};
+    .to_s = -3600,
+    .poison = true};
 static const struct pki_spec sealed_future = {.common_name = "server",
     .san = "IP:127.0.0.1",
     .usage = PKI_SEALED_USAGE,
     .from_s = 3600,
-    .to_s = 7200};
+    .to_s = 7200,
+    .poison = true};
+static const struct pki_spec sealed_harmless = {
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE};
+static const struct pki_spec sealed_stranger = {.common_name = "server",
+    .san = "IP:127.0.0.1",
+    .usage = PKI_SEALED_USAGE,
+    .poison = true,
+    .stranger = true};
+static const struct pki_spec sealed_by_stranger = {
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = PKI_SEALED_USAGE, .stranger = true};
+static const struct pki_spec poisoned = {
+    .common_name = "server", .san = "IP:127.0.0.1", .usage = "serverAuth", .poison = true};
 
 static const struct mode modes[] = {
     {"good", .answer = WHOLE, .ending = END_KEEP},
@@ -315,6 +339,10 @@ static const struct mode modes[] = {
     {"sealed-twice", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_twice},
     {"sealed-almost", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_almost},
     {"sealed-ca", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_ca},
+    {"sealed-harmless", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_harmless},
+    {"sealed-stranger", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_stranger},
+    {"sealed-by-stranger", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_by_stranger},
+    {"poisoned", .answer = WHOLE, .ending = END_KEEP, .certificate = &poisoned},
     {"sealed-other-host", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_other_host},
     {"sealed-expired", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_expired},
     {"sealed-future", .answer = WHOLE, .ending = END_KEEP, .certificate = &sealed_future},

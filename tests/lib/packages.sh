@@ -10,7 +10,7 @@
 		libseccomp-dev
 	)
 	packages_test=(
-		libcmocka-dev openssl curl jq procps file util-linux iproute2 systemd
+		libcmocka-dev openssl curl wget jq procps file util-linux iproute2 systemd
 		man-db mandoc zsh python3-yaml python3-jsonschema
 	)
 	packages_valgrind=(valgrind libc6-dbg)

@@ -49,6 +49,22 @@ static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *
 	X509_EXTENSION_free(extension);
 }
 
+/* Critical, and with NULL for its value, if it is to be there. */
+static void add_unknown(X509 *certificate, const char *oid, bool wanted)
+{
+	static const unsigned char null[] = {0x05, 0x00};
+	ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
+	ASN1_OCTET_STRING *data = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *extension;
+
+	must(object && data && ASN1_OCTET_STRING_set(data, null, sizeof(null)) == 1);
+	extension = X509_EXTENSION_create_by_OBJ(NULL, object, 1, data);
+	must(extension && (!wanted || X509_add_ext(certificate, extension, -1) == 1));
+	X509_EXTENSION_free(extension);
+	ASN1_OCTET_STRING_free(data);
+	ASN1_OBJECT_free(object);
+}
+
 static void add_serial(X509 *certificate)
 {
 	uint64_t serial;
@@ -89,6 +105,8 @@ struct pki_pair pki_certify(const struct pki_pair *ca, const struct pki_spec *sp
 	add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
 	add_extension(certificate, issuer, NID_ext_key_usage, spec->usage);
 	add_extension(certificate, issuer, NID_subject_alt_name, spec->san);
+	add_unknown(certificate, "1.3.6.1.4.1.11129.2.4.3", spec->poison);
+	add_unknown(certificate, "1.3.6.1.4.1.32473.1", spec->stranger); /* RFC 5612: an example */
 	must(X509_sign(certificate, signer, plain ? NULL : EVP_sha256()) > 0);
 
 	return (struct pki_pair){key, certificate};

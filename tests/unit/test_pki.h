@@ -30,6 +30,8 @@ struct pki_spec {
 	int64_t from_s;    /* validity, seconds from now; both 0: an hour back, a day ahead */
 	int64_t to_s;
 	bool ca;
+	bool poison;   /* of Certificate Transparency: critical (RFC 6962) */
+	bool stranger; /* a critical extension that nobody knows */
 };
 
 /* `curve_or_type` is "P-256", another curve, "ED25519" or "RSA". */

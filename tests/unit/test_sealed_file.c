@@ -135,6 +135,11 @@ static void the_certificate_says_sealed_and_is_for_nothing_else(void **state)
 	assert_int_equal(X509_EXTENSION_get_critical(extension), 1);
 	assert_int_equal(X509_get_ext_by_NID(certificate, NID_ext_key_usage, at), -1);
 	assert_int_equal(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE);
+	/* For who does not look at the usage: there is something critical that he does not know. */
+	extension =
+	    X509_get_ext(certificate, X509_get_ext_by_NID(certificate, NID_ct_precert_poison, -1));
+	assert_int_equal(X509_EXTENSION_get_critical(extension), 1);
+	assert_true(X509_get_extension_flags(certificate) & EXFLAG_CRITICAL);
 	assert_int_equal(X509_check_ca(certificate), 0);
 	assert_int_equal(X509_check_ip_asc(certificate, "127.0.0.1", 0), 1);
 	for (size_t i = 0; i < COUNT(purposes); i++)
