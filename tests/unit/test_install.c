@@ -17,23 +17,22 @@
 
 #include "install.h"
 #include "owner.h"
+#include "scratch.h"
 #include "secrets_dir.h"
 #include "tacit/fd.h"
-
-#define BASE "/dev/shm/tacit-test-install"
-#define DISK "/var/tmp/tacit-test-install" /* where a tmpfs is never mounted */
 
 static int base_make(void **state)
 {
 	(void)state;
-	assert_int_equal(system("rm -rf " BASE), 0); /* NOLINT(cert-env33-c): our own */
-	return mkdir(BASE, 0700);
+	scratch_make();
+	return 0;
 }
 
 static int base_remove(void **state)
 {
 	(void)state;
-	return system("rm -rf " BASE); /* NOLINT(cert-env33-c): our own */
+	scratch_remove();
+	return 0;
 }
 
 static void item_add(struct bundle *bundle, const char *name, const void *bytes, size_t len)
@@ -84,7 +83,7 @@ static struct secrets_dir dir_open(const char *path)
 static void install_writes_exact_bytes_and_modes(void **state)
 {
 	static const uint8_t every_byte[] = {0, 1, '\n', '\r', 0x7f, 0x80, 0xff, 0, '\n'};
-	struct secrets_dir dir = dir_open(BASE);
+	struct secrets_dir dir = dir_open(scratch);
 	cleanup_bundle struct bundle bundle = {0};
 	cleanup_text_list struct text_list files = {0};
 	uint8_t *large = malloc(512000);
@@ -101,13 +100,13 @@ static void install_writes_exact_bytes_and_modes(void **state)
 
 	assert_int_equal(install_bundle(&dir, &bundle, &files, NULL), 0);
 	(void)umask(mask);
-	assert_int_equal(entries_count(BASE), 3);
-	assert_file(BASE "/binary", 0440, every_byte, sizeof(every_byte));
-	assert_file(BASE "/empty", 0400, "", 0);
-	assert_file(BASE "/large", 0400, large, 512000);
+	assert_int_equal(entries_count(scratch), 3);
+	assert_file(in_scratch("binary"), 0440, every_byte, sizeof(every_byte));
+	assert_file(in_scratch("empty"), 0400, "", 0);
+	assert_file(in_scratch("large"), 0400, large, 512000);
 
 	install_remove(&dir, &files);
-	assert_int_equal(entries_count(BASE), 0);
+	assert_int_equal(entries_count(scratch), 0);
 	secrets_dir_close(&dir);
 	free(large);
 }
@@ -115,7 +114,7 @@ static void install_writes_exact_bytes_and_modes(void **state)
 /* The old file must stay whole for whoever has it open, and be replaced by name. */
 static void install_replaces_in_one_step(void **state)
 {
-	struct secrets_dir dir = dir_open(BASE);
+	struct secrets_dir dir = dir_open(scratch);
 	cleanup_bundle struct bundle old = {0};
 	cleanup_bundle struct bundle new = {0};
 	cleanup_text_list struct text_list files = {0};
@@ -126,12 +125,12 @@ static void install_replaces_in_one_step(void **state)
 	item_add(&old, "db", "first", 5);
 	item_add(&new, "db", "second", 6);
 	assert_int_equal(install_bundle(&dir, &old, &files, NULL), 0);
-	reader = open(BASE "/db", O_RDONLY | O_CLOEXEC);
+	reader = open(in_scratch("db"), O_RDONLY | O_CLOEXEC);
 	assert_int_equal(install_bundle(&dir, &new, &files, NULL), 0);
 
 	assert_int_equal(read(reader, buffer, sizeof(buffer)), 5);
 	assert_memory_equal(buffer, "first", 5);
-	assert_file(BASE "/db", 0400, "second", 6);
+	assert_file(in_scratch("db"), 0400, "second", 6);
 	assert_int_equal(files.count, 1);
 	secrets_dir_close(&dir);
 }
@@ -139,24 +138,24 @@ static void install_replaces_in_one_step(void **state)
 /* What a killed run left under a name that we need is in nobody's way. */
 static void install_takes_over_a_staged_file_of_a_killed_run(void **state)
 {
-	struct secrets_dir dir = dir_open(BASE);
+	struct secrets_dir dir = dir_open(scratch);
 	cleanup_bundle struct bundle bundle = {0};
 	cleanup_text_list struct text_list files = {0};
 	char path[128];
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), BASE "/.staged-%d-0", getpid());
+	(void)snprintf(path, sizeof(path), "%s/.staged-%d-0", scratch, getpid());
 	assert_int_equal(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
 	item_add(&bundle, "db", "value", 5);
 	assert_int_equal(install_bundle(&dir, &bundle, &files, NULL), 0);
-	assert_file(BASE "/db", 0400, "value", 5);
-	assert_int_equal(entries_count(BASE), 1);
+	assert_file(in_scratch("db"), 0400, "value", 5);
+	assert_int_equal(entries_count(scratch), 1);
 	secrets_dir_close(&dir);
 }
 
 static void install_leaves_nothing_when_one_target_is_a_directory(void **state)
 {
-	struct secrets_dir dir = dir_open(BASE);
+	struct secrets_dir dir = dir_open(scratch);
 	cleanup_bundle struct bundle bundle = {0};
 	cleanup_text_list struct text_list files = {0};
 	struct fault fault = {0};
@@ -164,25 +163,25 @@ static void install_leaves_nothing_when_one_target_is_a_directory(void **state)
 	(void)state;
 	item_add(&bundle, "a", "1", 1);
 	item_add(&bundle, "b", "2", 1);
-	assert_int_equal(mkdir(BASE "/b", 0700), 0);
+	assert_int_equal(mkdir(in_scratch("b"), 0700), 0);
 	assert_int_equal(install_bundle(&dir, &bundle, &files, &fault), -EISDIR);
-	assert_string_equal(fault.what, BASE "/b");
-	assert_int_equal(entries_count(BASE), 1);
+	assert_string_equal(fault.what, in_scratch("b"));
+	assert_int_equal(entries_count(scratch), 1);
 	secrets_dir_close(&dir);
 }
 
 static void find_makes_a_wished_directory_and_removes_it(void **state)
 {
-	struct secrets_dir dir = dir_open(BASE "/new/");
+	struct secrets_dir dir = dir_open(in_scratch("new/"));
 	struct stat st;
 
 	(void)state;
-	assert_string_equal(dir.path, BASE "/new");
-	assert_int_equal(stat(BASE "/new", &st), 0);
+	assert_string_equal(dir.path, in_scratch("new"));
+	assert_int_equal(stat(in_scratch("new"), &st), 0);
 	assert_int_equal(st.st_mode, S_IFDIR | 0700);
 	assert_false(dir.is_mount);
 	secrets_dir_remove(&dir);
-	assert_int_equal(entries_count(BASE), 0);
+	assert_int_equal(entries_count(scratch), 0);
 }
 
 static void find_tightens_a_directory_of_our_own_and_keeps_it(void **state)
@@ -191,12 +190,12 @@ static void find_tightens_a_directory_of_our_own_and_keeps_it(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(chmod(BASE, 0777), 0);
-	dir = dir_open(BASE);
-	assert_int_equal(stat(BASE, &st), 0);
+	assert_int_equal(chmod(scratch, 0777), 0);
+	dir = dir_open(scratch);
+	assert_int_equal(stat(scratch, &st), 0);
 	assert_int_equal(st.st_mode, S_IFDIR | 0700);
 	secrets_dir_remove(&dir);
-	assert_int_equal(stat(BASE, &st), 0);
+	assert_int_equal(stat(scratch, &st), 0);
 }
 
 /* Even for root, who owns it: others need it as it is. */
@@ -215,39 +214,37 @@ static void find_makes_its_own_directory_in_a_shared_place(void **state)
 	assert_int_equal(access(expected, F_OK), -1);
 }
 
-static const struct {
-	const char *path;
-	bool outlives_us;
-	int err;
-} refused_cases[] = {
-    {DISK, false, -TACIT_E_NOT_MEMORY},
-    {DISK "/new", false, -TACIT_E_NOT_MEMORY},
-    {"/nosuch/dir", false, -ENOENT},
-    {BASE "/file", false, -ENOTDIR},
-    {BASE "/link", false, -ENOTDIR},
-    {BASE "/link/", false, -ENOTDIR},
-    {"/dev/shm", true, -TACIT_E_INSECURE_DIR},
-};
+static void assert_refused(const char *path, bool outlives_us, int err)
+{
+	const struct secrets_dir_wish wish = {.path = path, .outlives_us = outlives_us};
+	struct secrets_dir dir = SECRETS_DIR_NONE;
+	struct fault fault = {0};
+
+	print_message("# %s\n", path);
+	assert_int_equal(secrets_dir_find(&wish, &dir, &fault), err);
+	assert_string_equal(fault.what, path);
+	assert_int_equal(dir.fd, -1);
+}
 
 static void find_refuses(void **state)
 {
-	(void)state;
-	(void)rmdir(DISK);
-	assert_int_equal(mkdir(DISK, 0755), 0);
-	assert_int_equal(symlink(BASE, BASE "/link"), 0);
-	assert_int_equal(close(open(BASE "/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
-	for (size_t i = 0; i < sizeof(refused_cases) / sizeof(refused_cases[0]); i++) {
-		const struct secrets_dir_wish wish = {
-		    .path = refused_cases[i].path, .outlives_us = refused_cases[i].outlives_us};
-		struct secrets_dir dir = SECRETS_DIR_NONE;
-		struct fault fault = {0};
+	char disk[] = "/var/tmp/tacit-test-XXXXXX"; /* where a tmpfs is never mounted */
+	char new[sizeof(disk) + 4];
 
-		print_message("# %s\n", refused_cases[i].path);
-		assert_int_equal(secrets_dir_find(&wish, &dir, &fault), refused_cases[i].err);
-		assert_string_equal(fault.what, refused_cases[i].path);
-		assert_int_equal(dir.fd, -1);
-	}
-	assert_int_equal(rmdir(DISK), 0); /* and empty as it was */
+	(void)state;
+	assert_non_null(mkdtemp(disk));
+	(void)snprintf(new, sizeof(new), "%s/new", disk);
+	assert_int_equal(symlink(scratch, in_scratch("link")), 0);
+	assert_int_equal(close(open(in_scratch("file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+
+	assert_refused(disk, false, -TACIT_E_NOT_MEMORY);
+	assert_refused(new, false, -TACIT_E_NOT_MEMORY);
+	assert_refused("/nosuch/dir", false, -ENOENT);
+	assert_refused(in_scratch("file"), false, -ENOTDIR);
+	assert_refused(in_scratch("link"), false, -ENOTDIR);
+	assert_refused(in_scratch("link/"), false, -ENOTDIR);
+	assert_refused("/dev/shm", true, -TACIT_E_INSECURE_DIR);
+	assert_int_equal(rmdir(disk), 0); /* and empty as it was */
 }
 
 /* A process that lives until `ret_pipe` is closed. */
@@ -336,30 +333,33 @@ static void sweep_takes_the_dead_and_only_them(void **state)
 	char own[OWNER_TEXT_BYTES];
 	char dead[OWNER_TEXT_BYTES];
 	unsigned long long namespace;
-	cleanup_fd int base_fd = open(BASE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int base_fd = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	(void)state;
 	assert_int_equal(owner_print(0, own), 0);
 	assert_int_equal(sscanf(own, "%llu", &namespace), 1);
 	(void)snprintf(dead, sizeof(dead), "%llu %d.1 0.0", namespace, getpid());
 
-	assert_int_equal(mkdir(BASE "/tacit-1", 0700), 0);
-	assert_int_equal(close(open(BASE "/tacit-1/db", O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
-	assert_int_equal(symlink(dead, BASE "/.tacit-1.owner"), 0);
-	assert_int_equal(mkdir(BASE "/tacit-2", 0700), 0);
-	assert_int_equal(symlink(own, BASE "/.tacit-2.owner"), 0);
-	assert_int_equal(mkdir(BASE "/tacit-3", 0700), 0); /* nobody says whose */
-	assert_int_equal(mkdir(BASE "/elsewhere", 0700), 0);
-	assert_int_equal(symlink(BASE "/elsewhere", BASE "/tacit-4"), 0); /* not a directory */
-	assert_int_equal(close(open(BASE "/elsewhere/x", O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
-	assert_int_equal(symlink(dead, BASE "/.tacit-4.owner"), 0);
+	assert_int_equal(mkdir(in_scratch("tacit-1"), 0700), 0);
+	assert_int_equal(
+	    close(open(in_scratch("tacit-1/db"), O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
+	assert_int_equal(symlink(dead, in_scratch(".tacit-1.owner")), 0);
+	assert_int_equal(mkdir(in_scratch("tacit-2"), 0700), 0);
+	assert_int_equal(symlink(own, in_scratch(".tacit-2.owner")), 0);
+	assert_int_equal(mkdir(in_scratch("tacit-3"), 0700), 0); /* nobody says whose */
+	assert_int_equal(mkdir(in_scratch("elsewhere"), 0700), 0);
+	assert_int_equal(
+	    symlink(in_scratch("elsewhere"), in_scratch("tacit-4")), 0); /* not a directory */
+	assert_int_equal(
+	    close(open(in_scratch("elsewhere/x"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+	assert_int_equal(symlink(dead, in_scratch(".tacit-4.owner")), 0);
 
 	secrets_dir_sweep(base_fd);
 
-	assert_int_equal(access(BASE "/tacit-1", F_OK), -1);
-	assert_int_equal(access(BASE "/tacit-2", F_OK), 0);
-	assert_int_equal(access(BASE "/tacit-3", F_OK), 0);
-	assert_int_equal(access(BASE "/elsewhere/x", F_OK), 0);
+	assert_int_equal(access(in_scratch("tacit-1"), F_OK), -1);
+	assert_int_equal(access(in_scratch("tacit-2"), F_OK), 0);
+	assert_int_equal(access(in_scratch("tacit-3"), F_OK), 0);
+	assert_int_equal(access(in_scratch("elsewhere/x"), F_OK), 0);
 }
 
 int main(void)

@@ -17,10 +17,10 @@
 
 #include "install.h"
 #include "rotation.h"
+#include "scratch.h"
 #include "signals.h"
 #include "tacit/fd.h"
 
-#define BASE      "/dev/shm/tacit-test-rotation"
 #define ROTATIONS 5000
 #define VALUE_MAX 70000
 
@@ -33,11 +33,10 @@ struct setting {
 static int base_make(void **state)
 {
 	static struct setting setting;
-	const struct secrets_dir_wish wish = {.path = BASE};
+	const struct secrets_dir_wish wish = {.path = scratch};
 	int ends[2];
 
-	assert_int_equal(system("rm -rf " BASE), 0); /* NOLINT(cert-env33-c): our own */
-	assert_int_equal(mkdir(BASE, 0700), 0);
+	scratch_make();
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	setting = (struct setting){.notes_fd = ends[0]};
 	assert_int_equal(secrets_dir_find(&wish, &setting.dir, NULL), 0);
@@ -54,7 +53,8 @@ static int base_remove(void **state)
 	secrets_dir_close(&setting->dir);
 	(void)close(setting->notes_fd);
 	(void)close(setting->rotation.notes_fd);
-	return system("rm -rf " BASE); /* NOLINT(cert-env33-c): our own */
+	scratch_remove();
+	return 0;
 }
 
 static void item_add(struct bundle *bundle, const char *name, const void *bytes, size_t len)
@@ -117,14 +117,14 @@ static void rotation_replaces_only_what_has_changed(void **state)
 
 	assert_int_equal(rotate(setting, &gone, (const char *[]){"a", "1", "b", "2", NULL}), 1);
 	assert_notes(setting, "biid");
-	same = inode_of(BASE "/a");
-	changed = inode_of(BASE "/b");
+	same = inode_of(in_scratch("a"));
+	changed = inode_of(in_scratch("b"));
 
 	assert_int_equal(rotate(setting, &gone, (const char *[]){"a", "1", "b", "3", NULL}), 1);
 	assert_notes(setting, "biid");
-	assert_true(inode_of(BASE "/a") == same);
-	assert_true(inode_of(BASE "/b") != changed);
-	assert_file(BASE "/b", "3");
+	assert_true(inode_of(in_scratch("a")) == same);
+	assert_true(inode_of(in_scratch("b")) != changed);
+	assert_file(in_scratch("b"), "3");
 	assert_int_equal(gone.count, 0);
 }
 
@@ -157,12 +157,12 @@ static void rotation_removes_what_is_gone(void **state)
 
 	assert_int_equal(rotate(setting, &gone, (const char *[]){"x/a", "1", "b", "2", NULL}), 1);
 	assert_int_equal(rotate(setting, &gone, (const char *[]){"b", "2", NULL}), 1);
-	assert_int_equal(access(BASE "/a", F_OK), -1);
-	assert_file(BASE "/b", "2");
+	assert_int_equal(access(in_scratch("a"), F_OK), -1);
+	assert_file(in_scratch("b"), "2");
 	assert_int_equal(gone.count, 1);
 	assert_string_equal(gone.texts[0], "x/a");
 	assert_int_equal(rotate(setting, &gone, (const char *[]){NULL}), 1);
-	assert_int_equal(access(BASE "/b", F_OK), -1);
+	assert_int_equal(access(in_scratch("b"), F_OK), -1);
 }
 
 static void rotation_mends_a_file_that_another_has_changed(void **state)
@@ -170,11 +170,11 @@ static void rotation_mends_a_file_that_another_has_changed(void **state)
 	struct setting *setting = *state;
 
 	assert_int_equal(rotate(setting, NULL, (const char *[]){"a", "1", NULL}), 1);
-	assert_int_equal(chmod(BASE "/a", 0444), 0);
+	assert_int_equal(chmod(in_scratch("a"), 0444), 0);
 	assert_int_equal(rotate(setting, NULL, (const char *[]){"a", "1", NULL}), 1);
-	assert_int_equal(unlink(BASE "/a"), 0);
+	assert_int_equal(unlink(in_scratch("a")), 0);
 	assert_int_equal(rotate(setting, NULL, (const char *[]){"a", "1", NULL}), 1);
-	assert_file(BASE "/a", "1");
+	assert_file(in_scratch("a"), "1");
 }
 
 /* One target cannot be replaced, so none is; what was there stays, and the rotation stays due. */
@@ -184,15 +184,15 @@ static void rotation_that_fails_keeps_the_old_files(void **state)
 
 	assert_int_equal(rotate(setting, NULL, (const char *[]){"a", "1", NULL}), 1);
 	assert_notes(setting, "bid");
-	assert_int_equal(mkdir(BASE "/b", 0700), 0);
+	assert_int_equal(mkdir(in_scratch("b"), 0700), 0);
 	assert_int_equal(
 	    rotate(setting, NULL, (const char *[]){"a", "2", "b", "2", NULL}), -EISDIR);
 	assert_notes(setting, "bii");
 	assert_true(setting->rotation.is_due);
-	assert_file(BASE "/a", "1");
-	assert_int_equal(rmdir(BASE "/b"), 0);
+	assert_file(in_scratch("a"), "1");
+	assert_int_equal(rmdir(in_scratch("b")), 0);
 	assert_int_equal(rotate(setting, NULL, (const char *[]){"a", "2", "b", "2", NULL}), 1);
-	assert_file(BASE "/a", "2");
+	assert_file(in_scratch("a"), "2");
 }
 
 static void unstage_removes_what_a_dead_process_left(void **state)
@@ -200,12 +200,12 @@ static void unstage_removes_what_a_dead_process_left(void **state)
 	struct setting *setting = *state;
 
 	assert_int_equal(
-	    close(open(BASE "/.staged-77-3", O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
+	    close(open(in_scratch(".staged-77-3"), O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
 	assert_int_equal(
-	    close(open(BASE "/.staged-78-0", O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
+	    close(open(in_scratch(".staged-78-0"), O_CREAT | O_WRONLY | O_CLOEXEC, 0400)), 0);
 	install_unstage(&setting->dir, 77);
-	assert_int_equal(access(BASE "/.staged-77-3", F_OK), -1);
-	assert_int_equal(access(BASE "/.staged-78-0", F_OK), 0);
+	assert_int_equal(access(in_scratch(".staged-77-3"), F_OK), -1);
+	assert_int_equal(access(in_scratch(".staged-78-0"), F_OK), 0);
 }
 
 /* Each value is one byte many times over, and its length follows from the byte. */
@@ -245,7 +245,7 @@ static _Noreturn void reader_run(void)
 	while (!reader_ends) {
 		int byte;
 
-		if (!file_is_whole(BASE "/value", bytes, &byte))
+		if (!file_is_whole(in_scratch("value"), bytes, &byte))
 			_exit(1);
 		changes += byte != last ? 1 : 0;
 		last = byte;
