@@ -15,6 +15,7 @@
 #include <openssl/x509v3.h>
 
 #include "authority.h"
+#include "brief.h"
 #include "fixture.h"
 #include "tacit/fd.h"
 #include "tacit/identity.h"
@@ -488,7 +489,6 @@ int main(void)
 	    TEST(bad_names_are_refused),
 	    TEST(a_client_certificate_says_who_and_nothing_more),
 	    TEST(generations_go_through_the_serial_number_unharmed),
-	    TEST(requests_are_judged_by_key_and_signature),
 	    TEST(garbage_is_no_request),
 	    TEST(only_the_one_san_of_a_client_is_accepted),
 	    TEST(foreign_serial_numbers_are_refused),
@@ -496,7 +496,9 @@ int main(void)
 	    TEST(admin_pem_is_an_identity),
 	    TEST(the_servers_certificate_is_renewed_in_time),
 	    TEST(keys_are_kept_over_a_restart),
+	    /* Slow. RSA keys are made. */
+	    TEST(requests_are_judged_by_key_and_signature),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests, 1, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "brief.h"
 #include "fixture.h"
 #include "keys.h"
 #include "tacit/fd.h"
@@ -622,18 +623,19 @@ int main(void)
 	    TEST(other_argon2_parameters_do_not_open),
 	    TEST(a_truncated_seal_does_not_open),
 	    TEST(a_seal_may_not_ask_for_all_memory),
+	    TEST(systemd_credentials_may_show_a_groups_bits),
+	    TEST(a_key_comes_by_descriptor),
+	    TEST(the_keyring_holds_terms_by_number),
+	    TEST(a_new_master_key_opens_and_the_old_one_does_not),
+	    TEST(the_key_in_use_is_no_new_one),
+	    TEST(a_rekey_that_a_crash_cut_short_is_mended),
+	    /* Slow. Argon2id, with 64 MiB each time. */
 	    TEST(a_passphrase_opens_and_another_does_not),
 	    TEST(an_empty_or_missing_passphrase_is_refused),
 	    TEST(a_key_that_others_can_read_is_refused),
-	    TEST(systemd_credentials_may_show_a_groups_bits),
-	    TEST(a_key_comes_by_descriptor),
 	    TEST(a_passphrase_comes_by_descriptor),
-	    TEST(the_keyring_holds_terms_by_number),
-	    TEST(a_new_master_key_opens_and_the_old_one_does_not),
 	    TEST(the_kind_of_the_master_key_can_change),
-	    TEST(the_key_in_use_is_no_new_one),
-	    TEST(a_rekey_that_a_crash_cut_short_is_mended),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_group(tests, 5, NULL, NULL);
 }
