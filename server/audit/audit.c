@@ -14,17 +14,6 @@
 
 /* What the threads do. */
 
-static int batch_job(void *context)
-{
-	struct audit *audit = context;
-	const struct audit_text *text = &audit->batch.text;
-	int r = audit_file_append(&audit->file, text->bytes, text->len);
-
-	if (r == 0 && audit->copy)
-		audit_copy_send(audit->copy, text->bytes, text->len);
-	return r;
-}
-
 static int reopen_job(void *context)
 {
 	struct audit *audit = context;
@@ -39,119 +28,6 @@ static int sync_job(void *context)
 
 	fd_cleanup(&audit->sync_fd);
 	return r;
-}
-
-/* Putting a batch together. */
-
-static int batch_add(struct audit *audit, const struct audit_event *event)
-{
-	struct batch *batch = &audit->batch;
-	bool heads_file = audit->file_first == 0 && batch->text.len == 0;
-
-	return audit_line_add(&batch->text, audit->keys, event, heads_file, &batch->chain);
-}
-
-static int batch_add_head(struct audit *audit)
-{
-	static const struct audit_event continued = {.event = "audit.continued"};
-	const struct audit_event restarted = {
-	    .event = "audit.restarted", .subject = audit->head_subject};
-
-	if (audit->head == HEAD_NONE)
-		return 0;
-
-	return batch_add(audit, audit->head == HEAD_CONTINUED ? &continued : &restarted);
-}
-
-static int batch_add_late(struct audit *audit)
-{
-	char subject[96];
-	const struct audit_event late = {.event = "audit.late",
-	    .request = audit->late_request[0] ? audit->late_request : NULL,
-	    .subject = subject,
-	    .status = 503};
-
-	if (audit->late_first == 0)
-		return 0;
-
-	(void)snprintf(subject, sizeof(subject),
-	    "refused: lines %llu to %llu were written too late",
-	    (unsigned long long)audit->late_first, (unsigned long long)audit->late_last);
-	return batch_add(audit, &late);
-}
-
-static int batch_add_resumed(struct audit *audit)
-{
-	char subject[64];
-	const struct audit_event resumed = {.event = "audit.resumed", .subject = subject};
-
-	if (audit->refused == 0)
-		return 0;
-
-	(void)snprintf(subject, sizeof(subject), "requests refused meanwhile: %llu",
-	    (unsigned long long)audit->refused);
-	return batch_add(audit, &resumed);
-}
-
-/* `event` may be NULL: then only what is to be said anyway. */
-static int batch_fill(struct audit *audit, const struct audit_event *event)
-{
-	struct batch *batch = &audit->batch;
-	int r;
-
-	batch->text.len = 0;
-	batch->chain = audit->chain;
-	batch->refused = audit->refused;
-	r = batch_add_head(audit);
-	if (r == 0)
-		r = batch_add_late(audit);
-	if (r == 0)
-		r = batch_add_resumed(audit);
-
-	batch->event_first = batch->chain.sequence + 1;
-	if (r == 0 && event)
-		r = batch_add(audit, event);
-	(void)snprintf(batch->request, sizeof(batch->request), "%s",
-	    event && event->request ? event->request : "");
-	return r;
-}
-
-static void batch_is_written(struct audit *audit)
-{
-	if (audit->file_first == 0)
-		audit->file_first = audit->chain.sequence + 1;
-	audit->chain = audit->batch.chain;
-	audit->head = HEAD_NONE;
-	audit->late_first = 0;
-	audit->refused -= audit->batch.refused;
-}
-
-static void batch_came_late(struct audit *audit)
-{
-	const struct batch *batch = &audit->batch;
-
-	audit->trouble = 0;
-	batch_is_written(audit);
-	if (batch->event_first > batch->chain.sequence)
-		return; /* there was no event in it */
-	audit->late_first = batch->event_first;
-	audit->late_last = batch->chain.sequence;
-	memcpy(audit->late_request, batch->request, sizeof(audit->late_request));
-}
-
-int audit_batch_write(struct audit *audit, const struct audit_event *event)
-{
-	int r = batch_fill(audit, event);
-
-	if (r == 0 && audit->batch.text.len > 0)
-		r = worker_do(&audit->writer, batch_job, audit, AUDIT_WAIT_MS);
-	audit->trouble = r;
-	if (r == -ETIMEDOUT)
-		audit->batch_is_late = true;
-	if (r == 0)
-		batch_is_written(audit);
-
-	return r < 0 ? -TACIT_E_AUDIT_UNAVAILABLE : 0;
 }
 
 /* Going on in another file. */
@@ -173,36 +49,77 @@ static void file_is_replaced(struct audit *audit)
 	audit->file_first = 0;
 }
 
-static int reopen(struct audit *audit)
+static void reopen_end(struct audit *audit, int r)
 {
-	int r = worker_do(&audit->writer, reopen_job, audit, AUDIT_WAIT_MS);
-
+	audit->reopen_hangs = r == -ETIMEDOUT;
 	audit->reopen_is_due = r < 0;
 	if (r == 0)
 		file_is_replaced(audit);
+}
+
+/* What has been submitted goes to the old file first: its lines follow on what is there. */
+static int reopen(struct audit *audit)
+{
+	int r;
+
+	audit->reopens = true;
+	r = audit_batch_settle(audit);
+	if (r == 0) {
+		worker_rest(&audit->writer);
+		r = worker_do(&audit->writer, reopen_job, audit, AUDIT_WAIT_MS);
+	}
+	reopen_end(audit, r);
+	audit->reopens = false;
+	(void)pthread_cond_broadcast(&audit->changed);
 	return r;
 }
 
-/*
- * Takes note of what the writer has done since somebody did not wait for it any longer.
- * -TACIT_E_AUDIT_UNAVAILABLE while it still is at it.
- */
-static int settle(struct audit *audit)
+static bool something_is_to_be_said(const struct audit *audit)
 {
-	int r = worker_poll(&audit->writer);
+	return audit->head || audit->late_first > 0 || audit->refused > 0;
+}
 
-	if (r == -EBUSY)
-		return -TACIT_E_AUDIT_UNAVAILABLE;
-	if (r <= 0 && audit->batch_is_late) {
-		audit->batch_is_late = false;
-		if (r == 0)
-			batch_came_late(audit);
-	} else if (r == 0) {
-		audit->reopen_is_due = false;
-		file_is_replaced(audit);
-	}
+/*
+ * Whether the log can be written to, as far as is known. Takes note of what the writer has done
+ * since somebody did not wait for it any longer. -TACIT_E_AUDIT_UNAVAILABLE.
+ */
+static int look(struct audit *audit)
+{
+	int r = 0;
 
-	return audit->sync_has_failed ? -TACIT_E_AUDIT_UNAVAILABLE : 0;
+	while (audit->reopens)
+		(void)pthread_cond_wait(&audit->changed, &audit->mutex);
+	audit_batch_hurry(audit);
+	if (audit->reopen_hangs)
+		r = worker_poll(&audit->writer);
+	if (audit->reopen_hangs && r != -EBUSY)
+		reopen_end(audit, r);
+
+	return audit->reopen_hangs || audit->is_late || audit->sync_has_failed
+	           ? -TACIT_E_AUDIT_UNAVAILABLE
+	           : 0;
+}
+
+/* A refusal is counted where it is not counted by the batch. */
+static int look_for(struct audit *audit, const struct audit_event *event)
+{
+	int r = look(audit);
+
+	audit->refused += r < 0 && event->request;
+	return r;
+}
+
+int audit_submit(struct audit *audit, const struct audit_event *event, struct audit_ticket *ticket)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&audit->mutex);
+	r = look_for(audit, event);
+	if (r == 0)
+		r = audit_batch_submit(audit, event, ticket);
+	(void)pthread_mutex_unlock(&audit->mutex);
+
+	return r;
 }
 
 int audit_write(struct audit *audit, const struct audit_event *event)
@@ -210,10 +127,9 @@ int audit_write(struct audit *audit, const struct audit_event *event)
 	int r;
 
 	(void)pthread_mutex_lock(&audit->mutex);
-	r = settle(audit);
+	r = look_for(audit, event);
 	if (r == 0)
 		r = audit_batch_write(audit, event);
-	audit->refused += r < 0 && event->request;
 	(void)pthread_mutex_unlock(&audit->mutex);
 
 	return r;
@@ -224,7 +140,7 @@ bool audit_is_available(struct audit *audit)
 	bool is_available;
 
 	(void)pthread_mutex_lock(&audit->mutex);
-	is_available = settle(audit) == 0 && audit->refused == 0;
+	is_available = look(audit) == 0 && audit->refused == 0;
 	(void)pthread_mutex_unlock(&audit->mutex);
 
 	return is_available;
@@ -245,11 +161,11 @@ int audit_reopen(struct audit *audit)
 	int r;
 
 	(void)pthread_mutex_lock(&audit->mutex);
+	r = look(audit);
 	audit->reopen_is_due = true;
-	r = settle(audit);
 	if (r == 0)
 		r = reopen(audit);
-	if (r == 0)
+	if (r == 0 && something_is_to_be_said(audit))
 		r = audit_batch_write(audit, NULL);
 	(void)pthread_mutex_unlock(&audit->mutex);
 
@@ -281,7 +197,7 @@ static void sync_begin(struct audit *audit)
 	sync_end(audit, worker_do(&audit->syncer, sync_job, audit, 0));
 }
 
-static void sync_step(struct audit *audit, bool writer_is_idle)
+static void sync_step(struct audit *audit)
 {
 	int r = worker_poll(&audit->syncer);
 
@@ -289,22 +205,19 @@ static void sync_step(struct audit *audit, bool writer_is_idle)
 		return;
 	if (r <= 0)
 		sync_end(audit, r);
-	if (writer_is_idle && deadline_left_ms(audit->sync_due_ms) == 0 &&
+	if (!audit->is_late && !audit->reopen_hangs && deadline_left_ms(audit->sync_due_ms) == 0 &&
 	    (audit->synced < audit->chain.sequence || audit->sync_has_failed))
 		sync_begin(audit);
 }
 
 void audit_tick(struct audit *audit)
 {
-	bool writer_is_idle;
-
 	(void)pthread_mutex_lock(&audit->mutex);
-	(void)settle(audit);
-	writer_is_idle = !audit->writer.is_busy;
-	sync_step(audit, writer_is_idle);
-	if (writer_is_idle && audit->reopen_is_due)
+	(void)look(audit);
+	sync_step(audit);
+	if (look(audit) == 0 && audit->reopen_is_due)
 		(void)reopen(audit);
-	if (settle(audit) == 0 && (audit->head || audit->late_first > 0 || audit->refused > 0))
+	if (look(audit) == 0 && !audit->writes && something_is_to_be_said(audit))
 		(void)audit_batch_write(audit, NULL);
 	(void)pthread_mutex_unlock(&audit->mutex);
 }
@@ -326,7 +239,7 @@ int audit_get_mark(struct audit *audit, struct audit_mark *ret_mark)
 	int r;
 
 	(void)pthread_mutex_lock(&audit->mutex);
-	r = settle(audit);
+	r = look(audit);
 	if (r == 0 && fdatasync(audit->file.fd) < 0)
 		r = -errno;
 	if (r == 0)

@@ -16,14 +16,15 @@
  * the master key can mend it. audit_line.h has its form, audit_verify.h looks whether it is whole.
  *
  * A line is written before the answer that it tells of goes out, by a thread of its own: a disk
- * that hangs takes that thread, and not those that answer.
+ * that hangs takes that thread, and not those that answer. The lines of all who come while it is
+ * at it go out with its next write.
  */
 struct audit;
 
 #define AUDIT_FILE        "audit.log"
 #define AUDIT_MAC_BYTES   32
 #define AUDIT_SECRETS_MAX 16  /* in one line; a larger bundle takes several */
-#define AUDIT_WAIT_MS     600 /* a line that takes longer is too late for its request */
+#define AUDIT_WAIT_MS     500 /* a line that takes longer is too late for its request */
 
 struct audit_secret {
 	const char *name;
@@ -88,6 +89,16 @@ int audit_directory(const struct audit *audit);
 void audit_position(struct audit *audit, struct audit_mark *ret_mark);
 
 /*
+ * Somebody who waits for lines, and is told once, from any thread and with the log's lock held: 0,
+ * or -TACIT_E_AUDIT_UNAVAILABLE. The ticket is left alone from then on.
+ */
+struct audit_ticket {
+	struct audit_ticket *next;
+	bool is_request;
+	void (*release)(struct audit_ticket *ticket, int err);
+};
+
+/*
  * -TACIT_E_AUDIT_UNAVAILABLE when it cannot be written whole and in time, or when the file was
  * deleted or changed under us: then nothing may be answered. The next call tries again; while a
  * write hangs it does not even wait. All lines of one event are written, or none.
@@ -98,6 +109,13 @@ void audit_position(struct audit *audit, struct audit_mark *ret_mark);
  */
 int audit_write(struct audit *audit, const struct audit_event *event);
 
+/*
+ * The same for who does not wait here: the lines of all who come while one write is under way go
+ * out with the next. When it returns 0 `ticket` will be told, or has been already; it is never told
+ * otherwise. Nothing may be answered before.
+ */
+int audit_submit(struct audit *audit, const struct audit_event *event, struct audit_ticket *ticket);
+
 /* False from the moment that a line cannot be written until one can again: see audit_tick(). */
 bool audit_is_available(struct audit *audit);
 
@@ -105,8 +123,9 @@ bool audit_is_available(struct audit *audit);
 int audit_trouble(struct audit *audit);
 
 /*
- * To be called some times a second: has what was written reach the disk, at most a second late, and
- * says that the log can be written again even if nobody asks for anything.
+ * To be called some times a second: refuses who waits for a write that takes more than
+ * AUDIT_WAIT_MS, has what was written reach the disk, at most a second late, and says that the log
+ * can be written again even if nobody asks for anything.
  */
 void audit_tick(struct audit *audit);
 

@@ -26,6 +26,7 @@ static int audit_new(int dirfd, int flags, const struct keys *keys, struct audit
 	audit->dirfd = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
 	audit->sync_fd = -1;
 	(void)pthread_mutex_init(&audit->mutex, NULL);
+	(void)pthread_cond_init(&audit->changed, NULL);
 	worker_init(&audit->writer);
 	worker_init(&audit->syncer);
 	*ret_audit = audit;
@@ -43,7 +44,9 @@ void audit_close(struct audit *audit)
 	audit_file_close(&audit->file);
 	fd_cleanup(&audit->dirfd);
 	audit_copy_free(audit->copy);
-	audit_text_free(&audit->batch.text);
+	audit_batch_free(&audit->filling);
+	audit_batch_free(&audit->writing);
+	(void)pthread_cond_destroy(&audit->changed);
 	(void)pthread_mutex_destroy(&audit->mutex);
 	free(audit);
 }
@@ -119,6 +122,16 @@ static bool moved_end(
 	return reaches_mark(&end.chain, mark);
 }
 
+static int say_head(struct audit *audit)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&audit->mutex);
+	r = audit_batch_write(audit, NULL);
+	(void)pthread_mutex_unlock(&audit->mutex);
+	return r;
+}
+
 /* Says what is missing where the next reader will look for it: in the log itself. */
 static int log_restart(
     struct audit *audit, const struct audit_mark *mark, struct audit_state *state)
@@ -136,7 +149,7 @@ static int log_restart(
 		audit->chain.sequence = mark->sequence;
 	if (had == 0)
 		memcpy(audit->chain.mac, mark->mac, AUDIT_MAC_BYTES);
-	return audit_batch_write(audit, NULL);
+	return say_head(audit);
 }
 
 static int log_begin(struct audit *audit, const struct audit_mark *mark, struct audit_state *state)
@@ -150,7 +163,7 @@ static int log_begin(struct audit *audit, const struct audit_mark *mark, struct 
 
 	audit->chain = moved;
 	audit->head = HEAD_CONTINUED;
-	return audit_batch_write(audit, NULL);
+	return say_head(audit);
 }
 
 int audit_open(int dirfd, const struct keys *keys, const struct audit_mark *mark,

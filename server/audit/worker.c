@@ -87,6 +87,22 @@ int worker_do(struct worker *worker, int (*job)(void *context), void *context, i
 	return worker->result;
 }
 
+void worker_rest(struct worker *worker)
+{
+	if (worker->is_busy)
+		wait_for_ever(&worker->done);
+	worker->is_busy = false;
+}
+
+void worker_begin(struct worker *worker, int (*job)(void *context), void *context)
+{
+	worker_rest(worker);
+	worker->job = job;
+	worker->context = context;
+	worker->is_busy = true;
+	(void)sem_post(&worker->wanted);
+}
+
 int worker_poll(struct worker *worker)
 {
 	if (!worker->is_busy)

@@ -36,6 +36,12 @@ int worker_start(struct worker *worker, const char *name);
  */
 int worker_do(struct worker *worker, int (*job)(void *context), void *context, int wait_ms);
 
+/* Has `job` done and does not wait. A job that was begun before has to be at its very end. */
+void worker_begin(struct worker *worker, int (*job)(void *context), void *context);
+
+/* Waits for a job that is at its very end; there need not be one. */
+void worker_rest(struct worker *worker);
+
 /* Asks for a job that was not waited for: 1 there is none, -EBUSY, or else its result, once. */
 int worker_poll(struct worker *worker);
 

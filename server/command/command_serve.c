@@ -180,6 +180,8 @@ static int audit_threads_start(struct serving *serving, struct fault *fault)
 /* The main thread takes it for a SIGTERM, and finds out why. */
 static void stop_serving(void *context)
 {
+	/* It has the signal blocked and waits for it: nobody is killed.
+	 * NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread) */
 	(void)pthread_kill(*(const pthread_t *)context, SIGTERM);
 }
 

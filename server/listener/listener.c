@@ -316,6 +316,13 @@ int listener_reload(struct listener *listener, struct fault *fault)
 	return r < 0 ? fault_set(fault, r, "certificate of the server") : 0;
 }
 
+/* The reaper has ended, so it is on us to notice that an audit line takes too long. */
+static void drain_step(struct listener *listener)
+{
+	audit_tick(listener->server->audit);
+	(void)usleep(5000);
+}
+
 void listener_stop(struct listener *listener, int drain_ms)
 {
 	int64_t deadline_ms = deadline_in_ms(drain_ms);
@@ -331,7 +338,7 @@ void listener_stop(struct listener *listener, int drain_ms)
 			(void)close(fd);
 		while (atomic_load(&listener->requests_under_way) > 0 &&
 		       deadline_left_ms(deadline_ms) > 0)
-			(void)usleep(5000);
+			drain_step(listener);
 		if (atomic_load(&listener->requests_under_way) > 0)
 			durability_give_up(listener->server->durability);
 		MHD_stop_daemon(listener->daemon);

@@ -19,10 +19,12 @@ struct arrival {
 	struct waiter waiter; /* until_ms is 0 until the request has been looked at */
 	bool corked;          /* the answer is gathered into one TLS record */
 
-	/* An answer that waits for the disk, and what it becomes when that fails. */
+	/* An answer that waits, and what it becomes if what it waits for fails. */
 	bool holds;
-	struct held held;
-	int held_err;
+	atomic_int awaits; /* how many things; the answer itself is one of them */
+	atomic_int held_err;
+	struct audit_ticket ticket; /* for its audit line */
+	struct held held;           /* for the disk */
 	char request_id[REQUEST_ID_BYTES];
 	struct response held_response;
 };
@@ -124,23 +126,58 @@ static enum MHD_Result refuse(
 	return response_send(mhd_connection, arrival, &response);
 }
 
-/* libmicrohttpd then calls listener_on_request() again, from the connection's own thread. */
-static void arrival_release(struct held *held, int err)
+static void arrival_hold(struct arrival *arrival)
 {
-	struct arrival *arrival =
-	    (struct arrival *)(void *)((char *)held - offsetof(struct arrival, held));
-
-	arrival->held_err = err;
-	MHD_resume_connection(arrival->mhd_connection);
+	arrival->holds = true;
+	atomic_store(&arrival->awaits, 1);
+	MHD_suspend_connection(arrival->mhd_connection);
 }
 
-static void arrival_hold(struct arrival *arrival, const struct response *response)
+/* libmicrohttpd then calls listener_on_request() again, from the connection's own thread. */
+static void arrival_got_one(struct arrival *arrival, int err)
 {
-	arrival->held_response = *response;
-	arrival->held = (struct held){.revision = response->revision, .release = arrival_release};
-	arrival->holds = true;
-	MHD_suspend_connection(arrival->mhd_connection);
-	durability_hold(arrival->connection->listener->server->durability, &arrival->held);
+	if (err < 0)
+		atomic_store(&arrival->held_err, err);
+	if (atomic_fetch_sub(&arrival->awaits, 1) == 1)
+		MHD_resume_connection(arrival->mhd_connection);
+}
+
+static void disk_is_done(struct held *held, int err)
+{
+	arrival_got_one(
+	    (struct arrival *)(void *)((char *)held - offsetof(struct arrival, held)), err);
+}
+
+static struct arrival *arrival_of_ticket(struct audit_ticket *ticket)
+{
+	return (struct arrival *)(void *)((char *)ticket - offsetof(struct arrival, ticket));
+}
+
+static void line_is_done(struct audit_ticket *ticket, int err)
+{
+	struct arrival *arrival = arrival_of_ticket(ticket);
+
+	metrics_count_audit(&arrival->connection->listener->server->metrics, err);
+	arrival_got_one(arrival, err);
+}
+
+static void arrival_defer(struct audit_ticket *ticket)
+{
+	struct arrival *arrival = arrival_of_ticket(ticket);
+
+	arrival_hold(arrival);
+	(void)atomic_fetch_add(&arrival->awaits, 1);
+}
+
+/* While we are about to stop nobody is suspended: libmicrohttpd would not survive that. */
+static void request_offer_defer(struct request *request, struct arrival *arrival)
+{
+	if (atomic_load(&arrival->connection->listener->stopping))
+		return;
+
+	arrival->ticket = (struct audit_ticket){.release = line_is_done};
+	request->ticket = &arrival->ticket;
+	request->defer = arrival_defer;
 }
 
 static enum MHD_Result response_send_or_refuse(struct MHD_Connection *mhd_connection,
@@ -159,23 +196,41 @@ static enum MHD_Result arrival_send_held(
 	struct response response = arrival->held_response;
 
 	arrival->holds = false;
+	if (!response.body)
+		return MHD_NO;
+
 	return response_send_or_refuse(mhd_connection, arrival, &response, arrival->held_err);
 }
 
-/* While we are about to stop nobody is suspended: libmicrohttpd would not survive that. */
-static enum MHD_Result response_send_durable(
+/* The answer is there; it leaves when all that it waits for is. */
+static void arrival_keep(struct arrival *arrival, const struct response *response, bool is_on_disk)
+{
+	if (!arrival->holds)
+		arrival_hold(arrival);
+	arrival->held_response = *response;
+	if (!is_on_disk) {
+		arrival->held =
+		    (struct held){.revision = response->revision, .release = disk_is_done};
+		(void)atomic_fetch_add(&arrival->awaits, 1);
+		durability_hold(arrival->connection->listener->server->durability, &arrival->held);
+	}
+	arrival_got_one(arrival, 0);
+}
+
+static enum MHD_Result response_send_in_time(
     struct MHD_Connection *mhd_connection, struct arrival *arrival, struct response *response)
 {
 	struct listener *listener = arrival->connection->listener;
 	struct server *server = listener->server;
+	bool is_on_disk = durability_reached(server->durability, response->revision);
 
-	if (durability_reached(server->durability, response->revision))
+	if (is_on_disk && !arrival->holds)
 		return response_send(mhd_connection, arrival, response);
-	if (atomic_load(&listener->stopping))
+	if (!arrival->holds && atomic_load(&listener->stopping))
 		return response_send_or_refuse(
 		    mhd_connection, arrival, response, vault_sync(server->vault));
 
-	arrival_hold(arrival, response);
+	arrival_keep(arrival, response, is_on_disk);
 	return MHD_YES;
 }
 
@@ -220,7 +275,7 @@ static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arri
 	struct server *server = arrival->connection->listener->server;
 	char path_copy[PROTO_PATH_MAX_BYTES];
 	struct request request = {.method = method, .path = path_copy, .body = arrival->body};
-	struct response response;
+	struct response response = {0};
 	int r;
 
 	(void)snprintf(path_copy, sizeof(path_copy), "%s", path);
@@ -229,7 +284,8 @@ static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arri
 	if (r < 0)
 		return refuse(mhd_connection, arrival, -TACIT_E_MALFORMED);
 	request_offer_wait(&request, arrival);
-	if (route_handle(server, &request, &response) < 0)
+	request_offer_defer(&request, arrival);
+	if (route_handle(server, &request, &response) < 0 && !arrival->holds)
 		return MHD_NO;
 	if (response.waits) {
 		/* The wait may be longer than what is left of the connection's time. */
@@ -238,7 +294,7 @@ static enum MHD_Result answer(struct MHD_Connection *mhd_connection, struct arri
 		return MHD_YES;
 	}
 
-	return response_send_durable(mhd_connection, arrival, &response);
+	return response_send_in_time(mhd_connection, arrival, &response);
 }
 
 struct connection *connection_of(struct MHD_Connection *mhd_connection)

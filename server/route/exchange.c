@@ -16,23 +16,48 @@ bool exchange_allows(const struct exchange *exchange, enum action action, const 
 	       grants_allow(client->role, client->grants, client->grants_count, action, name);
 }
 
-int exchange_audit(struct exchange *exchange, int status, const char *subject,
-    const struct audit_secret *secrets, size_t count)
+static struct audit_event event_of(
+    const struct exchange *exchange, int status, const struct audit_secret *secrets, size_t count)
 {
 	const struct request *request = exchange->request;
-	const struct audit_event event = {
+
+	return (struct audit_event){
 	    .event = exchange->event,
 	    .client = request->identity ? request->identity->client : NULL,
 	    .peer = request->peer,
 	    .request = request->id,
-	    .subject = subject,
 	    .status = status,
 	    .secrets = secrets,
 	    .secrets_count = count,
 	};
-	int r = audit_write(exchange->server->audit, &event);
+}
 
+int exchange_audit(struct exchange *exchange, int status, const char *subject,
+    const struct audit_secret *secrets, size_t count)
+{
+	struct audit_event event = event_of(exchange, status, secrets, count);
+	int r;
+
+	event.subject = subject;
+	r = audit_write(exchange->server->audit, &event);
 	metrics_count_audit(&exchange->server->metrics, r);
+	return r;
+}
+
+int exchange_audit_values(
+    struct exchange *exchange, int status, const struct audit_secret *secrets, size_t count)
+{
+	struct audit_event event = event_of(exchange, status, secrets, count);
+	struct audit_ticket *ticket = exchange->request->ticket;
+	int r;
+
+	if (!ticket)
+		return exchange_audit(exchange, status, NULL, secrets, count);
+
+	exchange->request->defer(ticket);
+	r = audit_submit(exchange->server->audit, &event, ticket);
+	if (r < 0)
+		ticket->release(ticket, r);
 	return r;
 }
 

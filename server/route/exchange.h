@@ -28,10 +28,17 @@ bool exchange_allows(const struct exchange *exchange, enum action action, const 
 
 /*
  * Writes the audit line of this exchange; -TACIT_E_AUDIT_UNAVAILABLE, and then nothing may be
- * answered but that. Called before a value is opened and before a change is made.
+ * answered but that. Called before a change is made.
  */
 int exchange_audit(struct exchange *exchange, int status, const char *subject,
     const struct audit_secret *secrets, size_t count);
+
+/*
+ * The same for values that are about to be opened, once in an exchange and where nothing else is to
+ * come of it but the answer: that waits for the line, and not we (see `ticket` in struct request).
+ */
+int exchange_audit_values(
+    struct exchange *exchange, int status, const struct audit_secret *secrets, size_t count);
 
 /* For the many that concern one secret, or none. */
 int exchange_audit_name(struct exchange *exchange, int status, const char *name, uint32_t version);

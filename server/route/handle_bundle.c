@@ -33,7 +33,7 @@ static int offer_audit(struct exchange *exchange, int status, const struct offer
 		    .name = offer->entries[i]->name,
 		    .version = offer->entries[i]->current,
 		};
-	return exchange_audit(exchange, status, NULL, secrets, offer->count);
+	return exchange_audit_values(exchange, status, secrets, offer->count);
 }
 
 static int bundle_fill(struct secrets *secrets, const struct offer *offer, struct bundle *bundle)

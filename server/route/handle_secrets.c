@@ -182,7 +182,8 @@ int handle_secret_get(struct exchange *exchange)
 	int r = version_find(exchange, &entry, &number);
 
 	if (r == 0)
-		r = exchange_audit_name(exchange, 200, entry->name, number);
+		r = exchange_audit_values(exchange, 200,
+		    &(struct audit_secret){.name = entry->name, .version = number}, 1);
 	if (r == 0)
 		r = secrets_open_value(exchange->server->secrets, entry, number, &value);
 	if (r < 0)

@@ -108,6 +108,14 @@ struct request {
 	struct waiter *waiter;
 	void (*suspend)(struct waiter *waiter);
 	bool has_waited; /* it was looked at before, and its sender may be gone by now */
+
+	/*
+	 * What waits for the audit line of an answer while the answer is made; NULL: the line is
+	 * waited for before. `defer` is called first, since from then on it may be released, and it
+	 * will be. The answer must not leave before that, and not if it is released with an error.
+	 */
+	struct audit_ticket *ticket;
+	void (*defer)(struct audit_ticket *ticket);
 };
 
 struct response {

@@ -18,6 +18,7 @@ struct server *server;
 struct response answer;
 struct waiter waiter;
 int woken;
+struct ticket_state ticket_state;
 
 static void answer_forget(void)
 {
@@ -30,6 +31,21 @@ static void wake(struct waiter *of)
 	(void)of;
 	woken++;
 }
+
+static void ticket_defer(struct audit_ticket *of)
+{
+	(void)of;
+	ticket_state.deferred++;
+}
+
+static void ticket_release(struct audit_ticket *of, int err)
+{
+	(void)of;
+	ticket_state.released++;
+	ticket_state.err = err;
+}
+
+static struct audit_ticket ticket = {.release = ticket_release};
 
 static void suspend(struct waiter *of)
 {
@@ -121,8 +137,11 @@ static struct request request_of(const struct ask *question)
 	    .waiter = question->may_wait ? &waiter : NULL,
 	    .suspend = suspend,
 	    .has_waited = question->has_waited,
+	    .ticket = question->may_defer ? &ticket : NULL,
+	    .defer = ticket_defer,
 	};
 
+	ticket_state = (struct ticket_state){0};
 	(void)snprintf(
 	    request.peer, sizeof(request.peer), "%s", question->peer ? question->peer : PEER);
 	return request;

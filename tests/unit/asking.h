@@ -16,6 +16,12 @@ extern struct response answer;
 extern struct waiter waiter;
 extern int woken; /* how often the waiter was */
 
+/* What became of the ticket of the last question. */
+extern struct ticket_state {
+	int deferred, released; /* how often */
+	int err;
+} ticket_state;
+
 #define REQUEST_ID "0123456789abcdef"
 #define PEER       "192.0.2.1:4000"
 #define VALUE      "the-value-of-a-secret"
@@ -33,6 +39,7 @@ struct ask {
 	enum door door;
 	const char *peer;          /* NULL: PEER */
 	bool may_wait, has_waited; /* by `waiter`, for 50 seconds */
+	bool may_defer;            /* the wait for its audit line */
 };
 
 /* ask(ASK("reader", "GET", "/v1/bundle", .if_none_match = etag)) */

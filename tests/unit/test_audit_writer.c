@@ -35,11 +35,13 @@ static atomic_bool disk_hangs;
 static atomic_int writes_hanging;
 static atomic_int syncs;
 static atomic_int write_error; /* of the next write; 0: none */
+static atomic_int writes;
 
 ssize_t __real_write(int fd, const void *bytes, size_t len);
 ssize_t __wrap_write(int fd, const void *bytes, size_t len);
 ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 {
+	(void)atomic_fetch_add(&writes, 1);
 	(void)atomic_fetch_add(&writes_hanging, 1);
 	while (atomic_load(&disk_hangs))
 		(void)usleep(1000);
@@ -201,16 +203,121 @@ static void a_log_that_can_be_written_again_says_so_by_itself(void **state)
 static void an_error_of_the_disk_is_not_taken_for_a_late_line(void **state)
 {
 	static const int errors[] = {ETIMEDOUT, EBUSY, ENOSPC};
+	static const int troubles[] = {-EIO, -EBUSY, -ENOSPC};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		atomic_store(&write_error, errors[i]);
 		assert_int_equal(audit_write(audit, &event), -TACIT_E_AUDIT_UNAVAILABLE);
-		assert_int_equal(audit_trouble(audit), errors[i] == ENOSPC ? -ENOSPC : -EIO);
+		assert_int_equal(audit_trouble(audit), troubles[i]);
 		write_events(1);
 	}
 	assert_int_equal(count_in(AUDIT_FILE, "audit.late"), 0);
 	assert_whole(7, 1);
+}
+
+/* Those who do not wait. */
+
+struct somebody {
+	struct audit_ticket ticket; /* first, so that a ticket is somebody */
+	int told;
+	int err;
+};
+
+static void tell(struct audit_ticket *ticket, int err)
+{
+	struct somebody *somebody = (struct somebody *)(void *)ticket;
+
+	somebody->told++;
+	somebody->err = err;
+}
+
+#define PEOPLE 6
+static struct somebody people[PEOPLE];
+
+/* The first one's write hangs, and then the others come. */
+static void submit_all_to_a_disk_that_hangs(void)
+{
+	atomic_store(&disk_hangs, true);
+	for (size_t i = 0; i < PEOPLE; i++) {
+		people[i] = (struct somebody){.ticket = {.release = tell}};
+		assert_int_equal(audit_submit(audit, &event, &people[i].ticket), 0);
+		for (int j = 0; j < 5000 && atomic_load(&writes_hanging) == 0; j++)
+			(void)usleep(1000);
+	}
+}
+
+static void assert_all_told(int err)
+{
+	for (size_t i = 0; i < PEOPLE; i++) {
+		assert_int_equal(people[i].told, 1);
+		assert_int_equal(people[i].err, err);
+	}
+}
+
+static void who_comes_while_a_line_is_written_goes_out_with_the_next_write(void **state)
+{
+	int before = atomic_load(&writes);
+
+	(void)state;
+	submit_all_to_a_disk_that_hangs();
+	for (size_t i = 0; i < PEOPLE; i++)
+		assert_int_equal(people[i].told, 0);
+	atomic_store(&disk_hangs, false);
+	write_events(1);
+	assert_all_told(0);
+	assert_in_range(atomic_load(&writes) - before, 2, 3);
+	assert_whole(1 + PEOPLE + 1, 1);
+}
+
+static void when_a_line_cannot_be_written_neither_can_those_behind_it(void **state)
+{
+	(void)state;
+	atomic_store(&write_error, ENOSPC);
+	submit_all_to_a_disk_that_hangs();
+	atomic_store(&disk_hangs, false);
+	wait_for_the_writer();
+	write_events(1);
+	assert_all_told(-TACIT_E_AUDIT_UNAVAILABLE);
+	assert_int_equal(
+	    count_in(AUDIT_FILE, "\"audit.resumed\",\"subject\":\"requests refused meanwhile: 6\""),
+	    1);
+	assert_whole(3, 1);
+}
+
+static void who_does_not_wait_is_told_when_it_takes_too_long(void **state)
+{
+	struct somebody late = {.ticket = {.release = tell}};
+
+	(void)state;
+	submit_all_to_a_disk_that_hangs();
+	(void)usleep((AUDIT_WAIT_MS + 50) * 1000);
+	audit_tick(audit);
+	assert_all_told(-TACIT_E_AUDIT_UNAVAILABLE);
+	assert_int_equal(audit_submit(audit, &event, &late.ticket), -TACIT_E_AUDIT_UNAVAILABLE);
+	assert_int_equal(late.told, 0);
+
+	/* Only the first line has been on its way to the disk. */
+	atomic_store(&disk_hangs, false);
+	wait_for_the_writer();
+	write_events(1);
+	assert_all_told(-TACIT_E_AUDIT_UNAVAILABLE);
+	assert_int_equal(count_in(AUDIT_FILE, "refused: lines 2 to 2 were written too late"), 1);
+	assert_int_equal(count_in(AUDIT_FILE, "requests refused meanwhile: 7"), 1);
+	assert_whole(5, 1);
+}
+
+static void what_was_submitted_goes_to_the_file_that_was_moved_away(void **state)
+{
+	(void)state;
+	submit_all_to_a_disk_that_hangs();
+	move(AUDIT_FILE, "audit.log.1");
+	atomic_store(&disk_hangs, false);
+	assert_int_equal(audit_reopen(audit), 0);
+	assert_all_told(0);
+	write_events(1);
+	assert_int_equal(count_in("audit.log.1", "\n"), 1 + PEOPLE);
+	assert_whole(1 + PEOPLE + 2, 2);
 }
 
 static void what_was_written_is_synced_and_nothing_else(void **state)
@@ -507,6 +614,10 @@ int main(void)
 	    TEST(what_was_written_too_late_is_said),
 	    TEST(a_log_that_can_be_written_again_says_so_by_itself),
 	    TEST(an_error_of_the_disk_is_not_taken_for_a_late_line),
+	    TEST(who_comes_while_a_line_is_written_goes_out_with_the_next_write),
+	    TEST(when_a_line_cannot_be_written_neither_can_those_behind_it),
+	    TEST(who_does_not_wait_is_told_when_it_takes_too_long),
+	    TEST(what_was_submitted_goes_to_the_file_that_was_moved_away),
 	    TEST(what_was_written_is_synced_and_nothing_else),
 	    TEST(a_file_that_was_moved_away_is_gone_on_from),
 	    TEST(nothing_happens_when_it_was_not),

@@ -56,6 +56,43 @@ static void each_answer_has_its_line(void **state)
 	assert_logged("\"status\":401");
 }
 
+static void assert_deferred(struct ask question, int status, int times, int err)
+{
+	question.may_defer = true;
+	assert_int_equal(ask(question), status);
+	assert_int_equal(ticket_state.deferred, times);
+	assert_int_equal(ticket_state.released, times);
+	assert_int_equal(ticket_state.err, err);
+}
+
+/* Only where nothing but the answer comes of it: what is changed waits for its line here. */
+static void only_answers_with_values_wait_for_their_line_elsewhere(void **state)
+{
+	(void)state;
+	assert_deferred(ASK("reader", "GET", "/v1/secrets/web%2Fa"), 200, 1, 0);
+	assert_logged("\"event\":\"secret.read\",\"client\":\"reader\"");
+	assert_deferred(ASK("reader", "GET", "/v1/bundle"), 200, 1, 0);
+	assert_logged("\"event\":\"bundle.read\"");
+	assert_deferred(ASK("reader", "GET", "/v1/secrets/web%2Fnone"), 404, 0, 0);
+	assert_deferred(ASK("nobody", "GET", "/v1/secrets/web%2Fa"), 403, 0, 0);
+	assert_deferred(ASK("reader", "GET", "/v1/secrets"), 200, 0, 0);
+	assert_deferred(ASK("auditor", "GET", "/v1/audit"), 200, 0, 0);
+	assert_deferred(ASK("writer", "PUT", "/v1/secrets/web%2Fa", .body = "x"), 200, 0, 0);
+	assert_deferred(ASK("writer", "DELETE", "/v1/secrets/web%2Fa"), 204, 0, 0);
+}
+
+/* The first one finds out, and may have its answer ready; whoever keeps it is told. */
+static void an_answer_whose_line_is_not_written_is_not_to_be_sent(void **state)
+{
+	const int lost = -TACIT_E_AUDIT_UNAVAILABLE;
+
+	(void)state;
+	assert_int_equal(unlinkat(fixture.dirfd, "audit.log", 0), 0);
+	for (int i = 0; i < 3; i++)
+		assert_deferred(ASK("reader", "GET", "/v1/secrets/web%2Fa"), 200, 1, lost);
+	assert_int_equal(ask(ASK("writer", "PUT", "/v1/secrets/web%2Fa", .body = "x")), 503);
+}
+
 static void a_large_bundle_names_every_secret_in_the_log(void **state)
 {
 	const char *tail;
@@ -212,6 +249,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(each_answer_has_its_line),
+	    TEST(only_answers_with_values_wait_for_their_line_elsewhere),
+	    TEST(an_answer_whose_line_is_not_written_is_not_to_be_sent),
 	    TEST(a_large_bundle_names_every_secret_in_the_log),
 	    TEST(metrics_are_for_those_who_may_audit),
 	    TEST(health_tells_a_broken_store),
