@@ -44,7 +44,7 @@ struct agent_options {
 	bool pristine;
 	bool private; /* a mount namespace of the command's own */
 	bool require_hardened;
-	int64_t timeout_ms;
+	int64_t timeout_ms;       /* of everything until all is delivered */
 	const char *cache;        /* NULL: none */
 	int64_t cache_max_age_ms; /* 0: the default */
 	enum failure_mode on_failure;
@@ -62,8 +62,8 @@ extern const struct option_row fetch_option_rows[];
 
 /*
  * Parses the options of `command`, whose rows are one of the two above, and the TACIT_* variables
- * behind them. -TACIT_E_USAGE for what cannot be; -ENOMEM. `ret_options` is to be freed in any
- * case.
+ * behind them. -TACIT_E_USAGE for what cannot be, -TACIT_E_INVALID_ENV and what selection.h and
+ * templates.h return for a bad name; -ENOMEM. `ret_options` is to be freed in any case.
  */
 int agent_options_parse(const struct command *command, int argc, char *argv[],
     struct agent_options *ret_options, struct fault *fault);

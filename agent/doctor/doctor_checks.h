@@ -28,7 +28,7 @@ struct finding {
 typedef struct finding check_function(const struct facts *facts);
 
 struct check {
-	const char *name; /* "read-only root" */
+	const char *name; /* "root file system" */
 	check_function *look;
 	const char *remedy;  /* one line, with the flag of `docker run` where there is one */
 	bool may_be_unknown; /* an image need not tell; whatever else is unknown is no pass */

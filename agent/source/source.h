@@ -31,7 +31,7 @@ struct source_ops {
 	void (*leave)(struct source *source); /* NULL for one that has nobody to tell */
 };
 
-/* What every source starts with; the rest is its own. */
+/* What every source starts with; the rest is its own. source_*() below say what each call does. */
 struct source {
 	const struct source_ops *ops;
 };

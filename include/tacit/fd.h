@@ -35,7 +35,7 @@ int fd_read_full(int fd, void *buffer, size_t size, size_t *ret_len);
 
 /*
  * Creates `name` under `dirfd` with exactly `mode`, whole and synced or not at all, and never over
- * an existing file (-EEXIST). Its directory entry is synced too.
+ * an existing file (-EEXIST). Its directory entry is synced too. 0 or -errno.
  */
 int fd_create_file(int dirfd, const char *name, mode_t mode, const void *bytes, size_t len);
 

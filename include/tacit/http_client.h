@@ -21,7 +21,7 @@ struct http_client;
 struct http_request {
 	const char *method; /* "GET" */
 	const char *path;   /* made by proto_path */
-	const char *accept; /* these may be NULL */
+	const char *accept; /* this and all below: NULL is not sent */
 	const char *content_type;
 	const char *if_match;
 	const char *if_none_match;

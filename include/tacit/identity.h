@@ -34,7 +34,7 @@ void identity_free(struct identity *identity);
 void identity_cleanup(struct identity **identity);
 #define cleanup_identity __attribute__((cleanup(identity_cleanup)))
 
-/* "" when the comment line is missing. May hold several URLs, comma-separated. */
+/* Both are borrowed. "" when the comment line is missing; else one URL or more, comma-separated. */
 const char *identity_server(const struct identity *identity);
 const char *identity_client(const struct identity *identity);
 /* Seconds since the epoch. */
@@ -43,7 +43,7 @@ int64_t identity_not_after(const struct identity *identity);
 /* The file that identity_load() found it in; NULL for one that was parsed. */
 const char *identity_path(const struct identity *identity);
 
-/* SHA-256 of the CA certificate's DER, by which a join token names the CA. */
+/* SHA-256 of the CA certificate's DER, by which a join token names the CA. -TACIT_E_INTERNAL. */
 #define IDENTITY_CA_HASH_BYTES 32
 int identity_ca_hash(
     const struct identity *identity, uint8_t ret_hash[static IDENTITY_CA_HASH_BYTES]);
@@ -77,7 +77,7 @@ int identity_verify_server(const struct identity *identity, const void *certific
 int identity_new_request(
     const char *client_name, struct secret **ret_key_pem, struct secret **ret_csr_pem);
 
-/* Puts an identity's text together, as identity_parse reads it. */
+/* Puts an identity's text together, as identity_parse reads it. `server` may be NULL. -ENOMEM. */
 int identity_compose(const char *server, const struct secret *key_pem, const char *certificate_pem,
     const char *ca_pem, struct secret **ret_pem);
 

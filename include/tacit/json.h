@@ -52,6 +52,7 @@ int json_bool_at(const struct json *json, const char *key, bool *ret_value);
 
 bool json_holds_object(const struct json *json);
 bool json_holds_array(const struct json *json);
+/* The members of an array; 0 for NULL. */
 size_t json_count(const struct json *array);
 const struct json *json_item(const struct json *array, size_t index);
 /* The text of a string value itself; NULL when it is none. */

@@ -15,7 +15,10 @@ struct progress {
 	int64_t shown_ms;
 };
 
-/* `total` may be 0 when it is not known. */
+/*
+ * To be called often: it shows nothing in the first second, and then five times a second at most.
+ * `total` may be 0 when it is not known.
+ */
 void progress_show(struct progress *progress, uint64_t done, uint64_t total);
 /* Takes the line away again. */
 void progress_end(struct progress *progress);

@@ -37,7 +37,7 @@ extern const uint8_t proto_sealed_usage[PROTO_SEALED_USAGE_BYTES];
 /*
  * Writes a path: `format` with %s for names, each percent-encoded (RFC 3986: all but unreserved),
  * `/` included. So `/v1/secrets/%s/versions` is unambiguous even for a secret that is named
- * `web/versions`. Only %s is understood. -TACIT_E_TOO_LARGE when it does not fit.
+ * `web/versions`. Only %s is understood. 0, or -TACIT_E_TOO_LARGE when it does not fit.
  */
 int proto_path(char ret_path[static PROTO_PATH_MAX_BYTES], const char *format, ...);
 
@@ -56,6 +56,10 @@ int proto_unescape(char *text);
 int proto_instance_parse(
     const char *text, char ret_name[static CLIENT_NAME_MAX_BYTES + 1], bool *ret_watches);
 
+/* Prints one, `HOST.NUMBER`; what a host's name has that a client's may not becomes `-`. */
+void proto_instance_print(
+    const char *host, long number, bool watches, char ret_text[static PROTO_INSTANCE_MAX_BYTES]);
+
 /*
  * The header Tacit-Instance-Id: what tells apart agents of one name, since in a container each is
  * process 1, and its host may be called as others are. An agent makes one up when it starts.
@@ -65,11 +69,9 @@ int proto_instance_parse(
 /* 1 to 32 bytes of `[A-Za-z0-9_-]`. */
 bool proto_instance_is_id(const char *text);
 
-/* Prints one; what a host's name has that a client's may not becomes `-`. */
-void proto_instance_print(
-    const char *host, long number, bool watches, char ret_text[static PROTO_INSTANCE_MAX_BYTES]);
-
-/* Prints a problem document (RFC 9457) for `err` into a new secret. `detail` may be NULL. */
+/*
+ * Prints a problem document (RFC 9457) for `err` into a new secret. `detail` may be NULL. -ENOMEM.
+ */
 int proto_problem_print(
     int err, const char *detail, const char *request_id, struct secret **ret_body);
 

@@ -33,6 +33,7 @@ void secret_cleanup(struct secret **secret);
 /* Gives the secret away: returns it and leaves NULL behind. */
 struct secret *secret_take(struct secret **secret);
 
+/* The content, not NUL-terminated, where it is until the next change. */
 const uint8_t *secret_bytes(const struct secret *secret);
 size_t secret_len(const struct secret *secret);
 

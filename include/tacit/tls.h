@@ -16,7 +16,7 @@
 struct tls_context;
 struct tls_connection;
 
-/* Keeps nothing of `identity` but references of OpenSSL's own. */
+/* Keeps nothing of `identity` but references of OpenSSL's own. -TACIT_E_TLS, -ENOMEM. */
 int tls_context_new(const struct identity *identity, struct tls_context **ret_context);
 
 /*

@@ -19,12 +19,13 @@ struct authority;
 
 /*
  * Makes the CA and the server's certificate for the host of `url` and each of `names`, and stores
- * them. -TACIT_E_INVALID_URL, -TACIT_E_INVALID_NAME for a SAN that is no host name.
+ * them. -TACIT_E_INVALID_URL, -TACIT_E_INVALID_NAME for a SAN that is no host name,
+ * -TACIT_E_TOO_LARGE for too many of them, -TACIT_E_INTERNAL; the errors of vault.h.
  */
 int authority_create(struct vault *vault, const char *url, const char *const names[],
     size_t names_count, struct authority **ret_authority, struct fault *fault);
 
-/* Loads both. */
+/* Loads both. -TACIT_E_CORRUPT, also when there are none; the errors of vault.h. */
 int authority_load(struct vault *vault, struct authority **ret_authority, struct fault *fault);
 
 /* How long a certificate of the server lives, from the next one on; a year unless told. */
@@ -77,7 +78,9 @@ int authority_ca_hash(
 
 /*
  * Issues a client certificate for the public key of a signing request (PKCS #10, PEM). Nothing else
- * in the request counts. -TACIT_E_INVALID_CSR: see signing_request.h.
+ * in the request counts. It carries the client's generation (clients.h) and is good until
+ * `not_after`, seconds since the epoch. -TACIT_E_INVALID_CSR: see signing_request.h;
+ * -TACIT_E_INTERNAL, -ENOMEM.
  */
 int authority_issue_client(const struct authority *authority, const void *csr, size_t csr_len,
     const char *name, uint64_t generation, int64_t not_after,
@@ -98,7 +101,7 @@ struct certificate_identity {
 int authority_read_client(const struct authority *authority, const void *der, size_t der_len,
     struct certificate_identity *ret_identity);
 
-/* Makes an identity file for a client whose key is made here too: for `init` only. */
+/* Makes an identity file for a client whose key is made here too: for admin.pem only. */
 int authority_new_identity(const struct authority *authority, const char *name, uint64_t generation,
     int64_t not_after, struct secret **ret_pem);
 

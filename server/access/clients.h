@@ -13,6 +13,7 @@
 /* All clients with their grants, kept in memory and sorted by name. */
 struct clients;
 
+/* -TACIT_E_CORRUPT, -ENOMEM, the errors of vault.h. */
 int clients_load(struct vault *vault, struct clients **ret_clients, struct fault *fault);
 void clients_free(struct clients *clients);
 
@@ -23,7 +24,8 @@ const struct client *clients_find(const struct clients *clients, const char *nam
 
 /*
  * Adds a client, or takes a revoked one back (its grants stay, its old certificates do not).
- * -TACIT_E_INVALID_NAME.
+ * `not_after` is that of the certificate issued with it, 0 when there is none.
+ * -TACIT_E_INVALID_NAME, -ENOMEM, the errors of vault.h, like all changes here.
  */
 int clients_put(struct clients *clients, const char *name, enum role role, int64_t not_after);
 

@@ -22,6 +22,7 @@ struct secrets;
 /* Another number than SECRET_VERSIONS_KEPT, from 1 to SECRET_VERSIONS_MAX. */
 void secrets_set_kept(struct secrets *secrets, uint32_t versions);
 
+/* -TACIT_E_CORRUPT, -ENOMEM, the errors of vault.h. */
 int secrets_load(struct vault *vault, struct secrets **ret_secrets, struct fault *fault);
 void secrets_free(struct secrets *secrets);
 
@@ -40,7 +41,9 @@ int secrets_open_value(struct secrets *secrets, const struct secret_entry *entry
 
 /*
  * A new version, which becomes the current one; a deleted secret comes back. *ret_entry is the
- * entry as it is now. Nothing has changed when it fails.
+ * entry as it is now, borrowed until the next change. -TACIT_E_INVALID_NAME, those of
+ * secret_metadata_check(), and the errors of vault.h. Nothing has changed when it fails, nor when
+ * one of those below does.
  */
 int secrets_put(struct secrets *secrets, const char *name, const struct secret *value,
     const struct secret_metadata *metadata, const struct secret_entry **ret_entry);
@@ -48,7 +51,10 @@ int secrets_put(struct secrets *secrets, const char *name, const struct secret *
 /* Hides a secret; its versions stay. -TACIT_E_NOT_FOUND. */
 int secrets_delete(struct secrets *secrets, const char *name);
 
-/* Makes an older, kept version the current one again, also of a deleted secret. */
+/*
+ * Makes an older, kept version the current one again, also of a deleted secret.
+ * -TACIT_E_NOT_FOUND.
+ */
 int secrets_rollback(struct secrets *secrets, const char *name, uint32_t number);
 
 /*
@@ -59,10 +65,14 @@ int secrets_rollback(struct secrets *secrets, const char *name, uint32_t number)
 int secrets_destroy(struct secrets *secrets, const char *name, uint32_t number);
 
 /* Versions that are over a new limit are destroyed along with it, as secrets_destroy() does. */
+/* -TACIT_E_NOT_FOUND, or what secret_metadata_check() returns. */
 int secrets_set_metadata(
     struct secrets *secrets, const char *name, const struct secret_metadata *metadata);
 
-/* Opens every version that is kept. The first that does not authenticate is in `fault`. */
+/*
+ * Opens every version that is kept; *ret_versions is how many. The first that does not open is in
+ * `fault`, with the error of secrets_open_value().
+ */
 int secrets_check(struct secrets *secrets, uint64_t *ret_versions, struct fault *fault);
 
 #endif
