@@ -211,7 +211,8 @@ static int config_fill(const struct command *command, int argc, char *argv[], st
 	}
 	if (r < 0)
 		return r;
-	if (!config->dir[0] && default_dir(config->dir, sizeof(config->dir)) < 0)
+	config->dir_is_default = !config->dir[0];
+	if (config->dir_is_default && default_dir(config->dir, sizeof(config->dir)) < 0)
 		return fault_set_why(fault, -TACIT_E_USAGE, "give one", "--dir");
 	if (sources_given(&config->key_source) > 1 || sources_given(&config->new_key_source) > 1)
 		return fault_set_why(

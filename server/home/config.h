@@ -18,6 +18,7 @@
 
 struct config {
 	char dir[PATH_MAX];
+	bool dir_is_default;
 	struct key_source key_source;
 	struct key_source new_key_source; /* of rekey */
 	const char *config;               /* NULL: no file */

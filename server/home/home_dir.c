@@ -129,10 +129,30 @@ static int dir_fill(const struct config *config, home_filler *fill, void *contex
 	return r;
 }
 
+/* A new user has no ~/.local/share; whoever writes there first makes it (XDG Base Directory). */
+static void make_parents(const char *path)
+{
+	char parent[PATH_MAX];
+
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+		(void)mkdir(parent, 0700);
+	}
+}
+
+/* A path that somebody has typed is not guessed at. */
+static bool make_dir(const struct config *config)
+{
+	if (config->dir_is_default)
+		make_parents(config->dir);
+
+	return mkdir(config->dir, 0700) == 0;
+}
+
 int home_make(const struct config *config, home_filler *fill, void *context, struct fault *fault)
 {
 	mode_t saved_umask = umask(0077);
-	bool dir_is_ours = mkdir(config->dir, 0700) == 0;
+	bool dir_is_ours = make_dir(config);
 	cleanup_fd int dirfd = -1;
 	int r = dir_is_ours || errno == EEXIST ? 0 : fault_set(fault, -errno, "%s", config->dir);
 

@@ -92,6 +92,20 @@ test_what_root_does_in_anothers_directory_is_its_owners() {
 	all_nobodys third
 }
 
+# As a user who has just been made, with nothing in his home.
+test_the_default_directory_is_made_with_those_above_it() {
+	need_root
+	chmod 0711 "$work"
+	mkdir newcomer
+	chown nobody newcomer
+	cp "$tacit_server" server_for_all
+	HOME=$work/newcomer expect 0 setpriv --reuid nobody --regid nogroup --clear-groups \
+		./server_for_all init --url https://127.0.0.1:8443
+	[[ $(stat -c '%U %a' newcomer/.local newcomer/.local/share/tacit | sort -u) == 'nobody 700' ]] ||
+		failed 'owner and mode'
+	server_refuses 1 'a/b: No such file' init --dir a/b --url https://127.0.0.1:8443
+}
+
 test_every_thread_has_given_up_its_privileges() {
 	need_root
 	serve_as_nobody powerless --metrics-listen :0 --enroll-listen 127.0.0.1:0
