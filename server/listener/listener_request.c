@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,17 @@
  * are smuggled: refused.
  */
 struct header_census {
-	unsigned content_lengths, hosts, transfer_encodings;
+	unsigned content_lengths, hosts, transfer_encodings, no_names;
 };
+
+/* `Content-Length : 3` is a name with a blank to libmicrohttpd, and a length to others. */
+static bool is_header_name(const char *key)
+{
+	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                              "abcdefghijklmnopqrstuvwxyz"; /* RFC 9110, 5.6.2 */
+
+	return key[0] && !key[strspn(key, allowed)];
+}
 
 static enum MHD_Result count_header(
     void *context, enum MHD_ValueKind kind, const char *key, const char *value)
@@ -23,6 +33,7 @@ static enum MHD_Result count_header(
 
 	(void)kind;
 	(void)value;
+	census->no_names += !is_header_name(key);
 	census->content_lengths += !strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	census->hosts += !strcasecmp(key, MHD_HTTP_HEADER_HOST);
 	census->transfer_encodings += !strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING);
@@ -53,7 +64,7 @@ int request_judge(struct MHD_Connection *mhd_connection, enum door door, const c
 
 	(void)MHD_get_connection_values(mhd_connection, MHD_HEADER_KIND, count_header, &census);
 	if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 || census.transfer_encodings > 0 ||
-	    census.content_lengths > 1 || census.hosts != 1 ||
+	    census.no_names > 0 || census.content_lengths > 1 || census.hosts != 1 ||
 	    strlen(path) >= PROTO_PATH_MAX_BYTES || content_length(mhd_connection, &len) < 0)
 		return -TACIT_E_MALFORMED;
 	if (len > 0 && len > route_body_max(door, method, path))

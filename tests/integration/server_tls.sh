@@ -168,6 +168,7 @@ test_ambiguous_requests_are_refused() {
 	refused_raw 400 "${path}Host: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n"
 	refused_raw 400 "${path}Host: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 	refused_raw 400 "${path}Host: a\r\nTransfer-Encoding: identity\r\n\r\n"
+	refused_raw 400 "${path}Host: a\r\nContent-Length : 0\r\n\r\n"
 	refused_raw 400 "${path}Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 	refused_raw 400 "${path}Host: a\r\nContent-Length: -1\r\n\r\n"
 	refused_raw 400 "${path}Host: a\r\nContent-Length: 0x0\r\n\r\n"
