@@ -79,6 +79,9 @@ static int usage_error(const struct program *program, int exit_code, int argc, c
 
 	if (argc < 1)
 		(void)fault_set_why(&fault, -TACIT_E_USAGE, "see --help", "no command given");
+	else if (argv[0][0] == '-')
+		(void)fault_set_why(&fault, -TACIT_E_USAGE,
+		    "options stand behind the command; see --help", "%s", argv[0]);
 	else if (is_first_word(program, argv[0]))
 		(void)fault_set_why(&fault, -TACIT_E_USAGE, "no such command; see --help", "%s%s%s",
 		    argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
