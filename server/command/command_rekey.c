@@ -132,7 +132,7 @@ static int rewrap_all(struct server *server, struct fault *fault)
 static int rekey_ourselves(
     const struct config *config, const struct rekey_request *request, struct fault *fault)
 {
-	struct home home;
+	struct home home = {.dirfd = -1, .lock_fd = -1};
 	int r = owner_become(config, fault);
 
 	if (r == 0)
