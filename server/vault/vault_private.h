@@ -6,7 +6,11 @@
 
 #include "vault.h"
 
-/* What vault.c (keys, records, commits) and vault_walk.c (going through rows) share. */
+/*
+ * What the vault's files share: vault.c (opening it, the keyring), vault_record.c (rows and what is
+ * sealed in them), vault_commit.c (changes), vault_walk.c (going through rows) and vault_set.c
+ * (whether they are all there).
+ */
 
 #define SET_HASH_BYTES 32
 
@@ -47,14 +51,32 @@ struct vault {
 	} seen['Z' - 'A' + 1];
 };
 
+/* Where the row of something lies. */
+void row_key_for(
+    const struct keys *keys, enum record_kind kind, const char *name, struct row_key *ret_key);
+
+/* *ret_sealed is the caller's. -ENOMEM. */
+int record_seal(const struct vault *vault, const struct row_key *key, const struct secret *record,
+    struct secret **ret_sealed);
+
+/* *ret_record is the caller's. -TACIT_E_CORRUPT when the row does not authenticate; -ENOMEM. */
+int record_open(const struct vault *vault, const struct row_key *key, const uint8_t *bytes,
+    size_t len, struct secret **ret_record);
+
+/* The same into `record`. `ad` is room for the associated data, to be used again and again. */
+int record_open_into(const struct vault *vault, const struct row_key *key, const uint8_t *bytes,
+    size_t len, struct secret *ad, struct secret *record);
+
 enum row_set_kind row_set_of(const uint8_t *key, size_t key_len);
 
 /* Adds a row to a set's hash, or takes it out again. */
 void set_hash_toggle(const struct keys *keys, uint8_t set_hash[static SET_HASH_BYTES],
     const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len);
 
-/* Opens a row into `record`. `ad` is room for the associated data, to be used again and again. */
-int record_open_into(const struct vault *vault, const struct row_key *key, const uint8_t *bytes,
-    size_t len, struct secret *ad, struct secret *record);
+void row_set_add(struct row_set *set, const struct keys *keys, const uint8_t *key, size_t key_len,
+    const uint8_t *value, size_t value_len);
+
+/* `other` has none of the rows that `set` has. */
+void row_set_join(struct row_set *set, const struct row_set *other);
 
 #endif

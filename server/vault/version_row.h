@@ -18,7 +18,7 @@
  * and the term of the first one. The value is bound to its term by way of its data key, which opens
  * nothing else; so a new term needs the data key sealed again, and not the value.
  *
- * The first 124 bytes hold both nonces and tags and so commit to all of the row: see vault.c.
+ * The first 124 bytes hold both nonces and tags and so commit to all of the row: see vault_set.c.
  */
 #define VERSION_HEAD_BYTES 12
 #define WRAPPED_KEY_BYTES  (ENVELOPE_KEY_BYTES + ENVELOPE_OVERHEAD_BYTES)

@@ -207,7 +207,8 @@ test_an_oversized_body_is_refused_before_it_is_read() {
 	refused_raw 413 'PUT /v1/clients/x HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n'
 	(($(now_ms) - started_ms < 15000)) || failed 'waits for a body'
 	head -c 600000 /dev/zero >large
-	called 413 /v1/secrets/large -T large -H 'Expect:'
+	# Somebody who goes on sending may be cut off before he has read the answer.
+	[[ $(call /v1/secrets/large -T large -H 'Expect:') =~ ^(413|000)$ ]] || failed 'it is taken'
 	called 404 /v1/secrets/large
 	head -c 512000 /dev/urandom >large
 	called 201 /v1/secrets/large -T large
