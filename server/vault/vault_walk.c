@@ -47,7 +47,8 @@ int vault_each_raw(struct vault *vault, enum record_kind kind,
 /* --- records ---------------------------------------------------------------------------------- */
 
 /* Rows on their way from the one who reads to the one who opens: key, length, bytes. */
-#define BATCH_BYTES ((size_t)1 << 20)
+#define BATCH_BYTES ((size_t)1 << 17)
+#define QUEUE       8 /* batches that wait for the opener, so that he never waits for the reader */
 
 struct batch {
 	uint8_t *bytes;
@@ -89,10 +90,11 @@ static void batch_free(struct batch *batch)
 	free(batch->bytes);
 }
 
-/* What it takes to open one record after another. */
+/* What it takes to open one record after another, and to tell later whether they were all. */
 struct hand {
 	struct secret *ad;
 	struct secret *record;
+	struct row_set seen;
 };
 
 static int hand_new(struct hand *ret_hand)
@@ -112,10 +114,7 @@ struct record_walk {
 	struct vault *vault;
 	int (*visit)(void *context, const struct row_key *key, const struct secret *record);
 	void *context;
-	struct row_set seen;
-
 	struct batch filling; /* the reader's */
-	struct batch opening; /* the opener's while `busy` */
 	struct hand reader, opener;
 
 	/* The opener's thread, once there was more than one batch. */
@@ -123,7 +122,8 @@ struct record_walk {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	bool busy;
+	struct batch queue[QUEUE]; /* the first is the opener's as long as it is in here */
+	size_t first, queued;
 	bool ended;
 	int result; /* of the opener: other than 0 ends the walk */
 };
@@ -131,12 +131,13 @@ struct record_walk {
 static int row_open(const struct record_walk *walk, const struct batch *batch,
     const struct batch_row *row, const uint8_t *bytes, struct hand *hand)
 {
-	if (!batch->is_open)
-		return record_open_into(
-		    walk->vault, &row->key, bytes, row->len, hand->ad, hand->record);
+	if (batch->is_open) {
+		secret_reset(hand->record);
+		return secret_append(hand->record, bytes, row->len);
+	}
 
-	secret_reset(hand->record);
-	return secret_append(hand->record, bytes, row->len);
+	row_set_add(&hand->seen, walk->vault->keys, row->key.bytes, row->key.len, bytes, row->len);
+	return record_open_into(walk->vault, &row->key, bytes, row->len, hand->ad, hand->record);
 }
 
 static int batch_visit(const struct record_walk *walk, const struct batch *batch, struct hand *hand)
@@ -191,28 +192,30 @@ static void *opener_run(void *context)
 
 	(void)pthread_mutex_lock(&walk->mutex);
 	for (;;) {
-		int r;
+		int r = walk->result;
 
-		while (!walk->busy && !walk->ended)
+		while (walk->queued == 0 && !walk->ended)
 			(void)pthread_cond_wait(&walk->changed, &walk->mutex);
-		if (!walk->busy)
+		if (walk->queued == 0)
 			break;
 
 		(void)pthread_mutex_unlock(&walk->mutex);
-		r = walk->result ? walk->result : batch_visit(walk, &walk->opening, &walk->opener);
+		if (r == 0)
+			r = batch_visit(walk, &walk->queue[walk->first], &walk->opener);
 		(void)pthread_mutex_lock(&walk->mutex);
 		walk->result = r;
-		walk->busy = false;
+		walk->first = (walk->first + 1) % QUEUE;
+		walk->queued--;
 		(void)pthread_cond_signal(&walk->changed);
 	}
 	(void)pthread_mutex_unlock(&walk->mutex);
 	return NULL;
 }
 
-/* Waits until the opener has done the batch before; returns what came of it. */
-static int opener_wait(struct record_walk *walk)
+/* Waits until no more than so many are queued; returns what has come of the others. */
+static int opener_wait(struct record_walk *walk, size_t queued)
 {
-	while (walk->busy)
+	while (walk->queued > queued)
 		(void)pthread_cond_wait(&walk->changed, &walk->mutex);
 
 	return walk->result;
@@ -232,18 +235,18 @@ static bool opener_is_busy(struct record_walk *walk)
 	bool busy;
 
 	(void)pthread_mutex_lock(&walk->mutex);
-	busy = walk->busy;
+	busy = walk->queued == QUEUE;
 	(void)pthread_mutex_unlock(&walk->mutex);
 	return busy;
 }
 
 /*
- * Hands the batch that is full over, and goes on with the other one. Reading is the lesser half of
+ * Hands the batch that is full over, and goes on with another one. Reading is the lesser half of
  * the work, so who would have to wait opens the records meanwhile.
  */
 static int batch_hand_over(struct record_walk *walk)
 {
-	struct batch full;
+	struct batch *place, full;
 	int r = walk->threaded ? 0 : opener_start(walk);
 
 	if (r == 0 && opener_is_busy(walk))
@@ -253,12 +256,13 @@ static int batch_hand_over(struct record_walk *walk)
 
 	full = walk->filling;
 	(void)pthread_mutex_lock(&walk->mutex);
-	r = opener_wait(walk);
-	walk->filling = walk->opening;
+	r = opener_wait(walk, QUEUE - 1);
+	place = &walk->queue[(walk->first + walk->queued) % QUEUE];
+	walk->filling = *place;
 	walk->filling.len = 0;
 	walk->filling.is_open = false;
-	walk->opening = full;
-	walk->busy = true;
+	*place = full;
+	walk->queued++;
 	(void)pthread_cond_signal(&walk->changed);
 	(void)pthread_mutex_unlock(&walk->mutex);
 	return r;
@@ -271,7 +275,7 @@ static int walk_finish(struct record_walk *walk, int r)
 		int result;
 
 		(void)pthread_mutex_lock(&walk->mutex);
-		result = opener_wait(walk);
+		result = opener_wait(walk, 0);
 		walk->ended = true;
 		(void)pthread_cond_signal(&walk->changed);
 		(void)pthread_mutex_unlock(&walk->mutex);
@@ -289,7 +293,6 @@ static int record_step(
 	struct batch_row row = {.len = value_len};
 	int r = row_key_from(key, key_len, &row.key);
 
-	row_set_add(&walk->seen, walk->vault->keys, key, key_len, value, value_len);
 	if (r == 0)
 		r = batch_add(&walk->filling, &row, value);
 	if (r == 0 && walk->filling.len >= BATCH_BYTES)
@@ -301,7 +304,8 @@ static int record_step(
 static void walk_free(struct record_walk *walk)
 {
 	batch_free(&walk->filling);
-	batch_free(&walk->opening);
+	for (size_t i = 0; i < QUEUE; i++)
+		batch_free(&walk->queue[i]);
 	hand_free(&walk->reader);
 	hand_free(&walk->opener);
 	(void)pthread_mutex_destroy(&walk->mutex);
@@ -328,7 +332,8 @@ int vault_each(struct vault *vault, enum record_kind kind,
 	}
 	if (r == 0) {
 		vault->seen[kind - 'A'].whole = true;
-		vault->seen[kind - 'A'].set = walk.seen;
+		vault->seen[kind - 'A'].set = walk.reader.seen;
+		row_set_join(&vault->seen[kind - 'A'].set, &walk.opener.seen);
 	}
 	walk_free(&walk);
 	return r;
