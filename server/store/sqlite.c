@@ -153,10 +153,17 @@ int store_range(struct store *store, const uint8_t *prefix, size_t prefix_len,
         void *context, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len),
     void *context)
 {
-	/* The end has to be a term of its own, or SQLite walks on through all that follows. */
-#define RANGE_FROM "SELECT key, substr(value,1,?2), length(value) FROM records WHERE key>=?1"
-	static const char to_end[] = RANGE_FROM " ORDER BY key";
-	static const char to_key[] = RANGE_FROM " AND key<?3 ORDER BY key";
+	/*
+	 * The end has to be a term of its own, or SQLite walks on through all that follows; and a
+	 * value that is not cut is not copied.
+	 */
+#define RANGE_OF(value) "SELECT key, " value ", length(value) FROM records WHERE key>=?1"
+	static const char *const statements[2][2] = {
+	    {RANGE_OF("substr(value,1,?2)") " ORDER BY key",
+	        RANGE_OF("substr(value,1,?2)") " AND key<?3 ORDER BY key"},
+	    {RANGE_OF("value") " ORDER BY key", RANGE_OF("value") " AND key<?3 ORDER BY key"},
+	};
+	bool whole = value_max_bytes >= INT32_MAX; /* SQLite's rows are smaller */
 	uint8_t end[PREFIX_MAX_BYTES];
 	size_t end_len;
 	bool ends;
@@ -166,13 +173,14 @@ int store_range(struct store *store, const uint8_t *prefix, size_t prefix_len,
 	if (prefix_len > PREFIX_MAX_BYTES)
 		return -EINVAL;
 	ends = prefix_end(prefix, prefix_len, end, &end_len);
-	r = sqlite3_prepare_v2(store->db, ends ? to_key : to_end, -1, &statement, NULL);
+	r = sqlite3_prepare_v2(store->db, statements[whole][ends], -1, &statement, NULL);
 	if (r != SQLITE_OK)
 		return sqlite_error(r);
 
 	(void)sqlite3_bind_blob(
 	    statement, 1, prefix_len ? (const void *)prefix : "", (int)prefix_len, SQLITE_STATIC);
-	(void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)value_max_bytes);
+	if (!whole)
+		(void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)value_max_bytes);
 	if (ends)
 		(void)sqlite3_bind_blob(statement, 3, end, (int)end_len, SQLITE_STATIC);
 	r = range_walk(statement, visit, context);
