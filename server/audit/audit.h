@@ -49,6 +49,7 @@ struct audit_event {
 struct audit_mark {
 	uint64_t sequence; /* 0: nothing is known */
 	uint8_t mac[AUDIT_MAC_BYTES];
+	bool is_end; /* of the log, when it was closed in good order: a line behind it is news */
 };
 
 /* Makes the log and writes its first line. -EEXIST, -errno. */
@@ -59,6 +60,8 @@ struct audit_state {
 	size_t torn_bytes;     /* of a last line that a crash has cut off */
 	uint64_t missing_from; /* lines that were there at the mark, and are not; 0: none */
 	uint64_t missing_to;
+	uint64_t behind_from; /* lines behind a mark that was the end; 0: none */
+	uint64_t behind_to;
 };
 
 /*

@@ -17,12 +17,15 @@ static int mark_decode(const struct secret *record, struct audit_mark *ret_mark)
 	uint64_t sequence = decode_u64(&decoder);
 	size_t len;
 	const uint8_t *mac = decode_bytes(&decoder, &len);
+	/* Stores of old do not say. */
+	bool is_end = decoder.left > 0 && decode_u8(&decoder) != 0;
 
 	if (decode_end(&decoder) < 0 || len != AUDIT_MAC_BYTES)
 		return -TACIT_E_CORRUPT;
 
 	ret_mark->sequence = sequence;
 	memcpy(ret_mark->mac, mac, AUDIT_MAC_BYTES);
+	ret_mark->is_end = is_end;
 	return 0;
 }
 
@@ -42,7 +45,7 @@ int audit_mark_load(struct vault *vault, struct audit_mark *ret_mark)
 	return r < 0 ? r : mark_decode(record, ret_mark);
 }
 
-int audit_mark_store(struct vault *vault, struct audit *audit)
+int audit_mark_store(struct vault *vault, struct audit *audit, bool is_end)
 {
 	cleanup_secret struct secret *record = NULL;
 	struct vault_change change = {0};
@@ -58,6 +61,7 @@ int audit_mark_store(struct vault *vault, struct audit *audit)
 	encoder = (struct encoder){.out = record};
 	encode_u64(&encoder, mark.sequence);
 	encode_bytes(&encoder, mark.mac, AUDIT_MAC_BYTES);
+	encode_u8(&encoder, is_end);
 	if (encode_end(&encoder) < 0)
 		return -ENOMEM;
 

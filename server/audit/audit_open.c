@@ -152,15 +152,28 @@ static int log_restart(
 	return say_head(audit);
 }
 
+static void note_behind(
+    const struct audit_mark *chain, const struct audit_mark *mark, struct audit_state *state)
+{
+	if (!mark->is_end || chain->sequence <= mark->sequence)
+		return;
+
+	state->behind_from = mark->sequence + 1;
+	state->behind_to = chain->sequence;
+}
+
 static int log_begin(struct audit *audit, const struct audit_mark *mark, struct audit_state *state)
 {
 	struct audit_mark moved;
 
-	if (audit->file_first > 0 && reaches_mark(&audit->chain, mark))
+	if (audit->file_first > 0 && reaches_mark(&audit->chain, mark)) {
+		note_behind(&audit->chain, mark, state);
 		return 0;
+	}
 	if (audit->file_first > 0 || !moved_end(audit, mark, &moved))
 		return log_restart(audit, mark, state);
 
+	note_behind(&moved, mark, state);
 	audit->chain = moved;
 	audit->head = HEAD_CONTINUED;
 	return say_head(audit);

@@ -103,6 +103,10 @@ static int walk_end(const struct walk *walk)
 {
 	uint64_t last = walk->place.chain.sequence;
 
+	if (last > walk->mark->sequence && walk->mark->is_end)
+		return fault_set_why(walk->fault, -TACIT_E_CORRUPT,
+		    "lines stand behind the end that the store knows: it was rolled back",
+		    AUDIT_FILE);
 	if (last >= walk->mark->sequence && last > 0)
 		return 1;
 

@@ -65,6 +65,11 @@ static void warn(const struct audit_state *audit)
 		log_trouble(AUDIT_FILE,
 		    "lines %llu to %llu are missing; the log goes on with a line audit.restarted",
 		    (unsigned long long)audit->missing_from, (unsigned long long)audit->missing_to);
+	if (audit->behind_from > 0)
+		log_trouble(STORE_FILE,
+		    "it is older than " AUDIT_FILE ", which has lines %llu to %llu from after it "
+		    "was closed: what was revoked, granted or put then is not in it",
+		    (unsigned long long)audit->behind_from, (unsigned long long)audit->behind_to);
 	if (audit->torn_bytes > 0)
 		log_trouble(AUDIT_FILE,
 		    "the last line was cut off by a crash; removed %zu bytes of it",

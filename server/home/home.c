@@ -2,6 +2,7 @@
 #include "home.h"
 
 #include <sodium.h>
+#include <stdio.h>
 
 #include "assembly.h"
 #include "audit_mark.h"
@@ -27,11 +28,27 @@ static int vault_reopen(const struct config *config, enum home_use use, struct k
 }
 
 /* A full disk is no reason not to serve what can be read. */
-static int mark_store(struct server *server)
+static int mark_store(struct server *server, bool is_end)
 {
-	int r = audit_mark_store(server->vault, server->audit);
+	int r = audit_mark_store(server->vault, server->audit, is_end);
 
 	return r == -TACIT_E_STORE_FULL ? 0 : r;
+}
+
+/* The log has lines that this database has not been there for. */
+static int rollback_say(struct server *server, const struct audit_state *audit, struct fault *fault)
+{
+	char subject[96];
+	const struct audit_event event = {.event = "store.rolled_back", .subject = subject};
+	int r;
+
+	if (audit->behind_from == 0)
+		return 0;
+
+	(void)snprintf(subject, sizeof(subject), "lines %llu to %llu are of a later store",
+	    (unsigned long long)audit->behind_from, (unsigned long long)audit->behind_to);
+	r = audit_write(server->audit, &event);
+	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
 }
 
 static int audit_begin(struct home *home, struct audit_state *ret_audit, struct fault *fault)
@@ -47,7 +64,11 @@ static int audit_begin(struct home *home, struct audit_state *ret_audit, struct 
 	if (r < 0)
 		return r;
 
-	r = mark_store(server);
+	r = rollback_say(server, ret_audit, fault);
+	if (r < 0)
+		return r;
+
+	r = mark_store(server, false);
 	return r < 0 ? fault_set(fault, r, "mark of " AUDIT_FILE) : 0;
 }
 
@@ -195,7 +216,7 @@ void home_close(struct home *home)
 {
 	if (home->server.audit) {
 		refusals_write(home->server.unrecorded, home->server.audit, REFUSALS_END);
-		(void)mark_store(&home->server);
+		(void)mark_store(&home->server, true);
 	}
 	server_disassemble(&home->server);
 	fd_cleanup(&home->lock_fd);

@@ -30,7 +30,7 @@ static int vault_begin(
 /* Where the log stands, as the rows know it. */
 static int mark_begin(struct vault *vault, struct audit *audit, struct fault *fault)
 {
-	int r = audit_mark_store(vault, audit);
+	int r = audit_mark_store(vault, audit, false);
 
 	return r < 0 ? fault_set(fault, r, AUDIT_FILE) : 0;
 }

@@ -333,6 +333,90 @@ static void a_rolled_back_row_is_found(void **state)
 	assert_rollback_found(RECORD_AUDIT_MARK, change_nothing);
 }
 
+struct copy {
+	void *bytes;
+	size_t len;
+};
+
+static struct copy copy_take(const char *path)
+{
+	struct copy copy = {0};
+
+	copy.bytes = file_read(path, &copy.len);
+	return copy;
+}
+
+static void copy_put_back(struct copy *copy, const char *path)
+{
+	file_write(path, copy->bytes, copy->len);
+	free(copy->bytes);
+	copy->bytes = NULL;
+}
+
+/* Something is done, and recorded, as the routes do it. */
+static void revoke_and_record(void)
+{
+	static const struct audit_event event = {.event = "client.revoke", .subject = "frontend"};
+
+	assert_int_equal(audit_write(fixture.home.server.audit, &event), 0);
+	assert_int_equal(clients_revoke(fixture.home.server.clients, "frontend"), 0);
+}
+
+static bool log_holds(const char *text)
+{
+	size_t len;
+	char *log = (char *)file_read(fixture_path(&fixture, AUDIT_FILE), &len);
+	bool holds = memmem(log, len, text, strlen(text)) != NULL;
+
+	free(log);
+	return holds;
+}
+
+/* Each of its rows is good, and they belong together; but the log has gone on without them. */
+static void a_whole_database_from_before_is_told_by_the_log(void **state)
+{
+	struct copy store = copy_take(store_path);
+	struct fault fault = {0};
+
+	(void)state;
+	fixture_open(&fixture);
+	revoke_and_record();
+	fixture_close(&fixture);
+	assert_true(check_passes());
+
+	copy_put_back(&store, store_path);
+	assert_int_equal(fixture_check(&fixture, &fault), -TACIT_E_CORRUPT);
+	fixture_close(&fixture);
+	assert_non_null(strstr(fault.why, "rolled back"));
+	fixture_open(&fixture);
+	assert_int_equal(fixture.audit.behind_from, fixture.audit.behind_to);
+	assert_true(fixture.audit.behind_from > 0);
+	fixture_close(&fixture);
+	assert_true(log_holds("\"event\":\"store.rolled_back\",\"subject\":\"lines "));
+}
+
+/* A crash leaves a log that is ahead of the last mark, and so may a full disk's. */
+static void a_crash_is_not_taken_for_that(void **state)
+{
+	struct copy store, log;
+
+	(void)state;
+	fixture_open(&fixture);
+	revoke_and_record();
+	vault_scrub(fixture.home.server.vault); /* all of it is in the one file */
+	store = copy_take(store_path);
+	log = copy_take(fixture_path(&fixture, AUDIT_FILE));
+	fixture_close(&fixture);
+
+	copy_put_back(&store, store_path);
+	copy_put_back(&log, fixture_path(&fixture, AUDIT_FILE));
+	assert_true(check_passes());
+	fixture_open(&fixture);
+	assert_int_equal(fixture.audit.behind_from, 0);
+	fixture_close(&fixture);
+	assert_false(log_holds("store.rolled_back"));
+}
+
 static void a_row_from_another_store_is_found(void **state)
 {
 	struct fixture ours = fixture, other;
@@ -540,6 +624,8 @@ int main(void)
 	    TEST(a_removed_row_is_found),
 	    TEST(a_duplicated_row_is_found),
 	    TEST(a_rolled_back_row_is_found),
+	    TEST(a_whole_database_from_before_is_told_by_the_log),
+	    TEST(a_crash_is_not_taken_for_that),
 	    TEST(a_row_from_another_store_is_found),
 	    TEST(a_damaged_file_never_gives_wrong_values),
 	    TEST(every_column_of_every_table_is_under_guard),
