@@ -89,7 +89,7 @@ chown 1001 /run/user
 mount --bind /usr /dev/shm
 # shellcheck disable=SC2016
 matches 'without /dev/shm: $XDG_RUNTIME_DIR' '^/run/user/tacit-[0-9]+$' \
-	"$(as_user 1001 env XDG_RUNTIME_DIR=/run/user "$AGENT" run --env-file app.env -- sh -c "$where")"
+	"$(XDG_RUNTIME_DIR=/run/user as_user 1001 "$AGENT" run --env-file app.env -- sh -c "$where")"
 umount /dev/shm
 equal 'which is cleaned up too' '' "$(find /run/user -mindepth 1)"
 rmdir /run/user /run/secrets
