@@ -186,7 +186,7 @@ static int audit_threads_start(struct serving *serving, struct fault *fault)
 static void stop_serving(void *context)
 {
 	/* It has the signal blocked and waits for it: nobody is killed.
-	 * NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread) */
+	 * NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c) */
 	(void)pthread_kill(*(const pthread_t *)context, SIGTERM);
 }
 

@@ -17,6 +17,10 @@ script=$(realpath "${BASH_SOURCE[0]}")
 chmod 0755 "$work"
 unset XDG_RUNTIME_DIR
 
+# Where it was built may be out of the reach of other users.
+cp "$probe" "$work/probe"
+probe=$work/probe
+
 # A user without root's rights, as on a laptop. No function, so that `&` gives the PID of the command.
 as_user=(env -u TACIT_IDENTITY -u TACIT_SERVER setpriv --reuid 1001 --regid 1001 --clear-groups
 	--inh-caps=-all)

@@ -346,12 +346,13 @@ test_a_stopped_job_is_renewed_all_the_same() {
 test_another_user_is_watched_for_as_well() {
 	local pid
 	[[ $(id -u) == 0 ]] || return 0
-	chmod 0711 "$memory"
+	chmod 0711 "$memory" "$work"
+	cp "$probe" probe # where it was built may be out of the reach of other users
 	put web/password first
 	install -d -m 0700 root
 	install -m 0400 web.pem root/web.pem
 	who=(--identity root/web.pem)
-	start --user 1001:1002 --signal HUP -- "$probe" signals
+	start --user 1001:1002 --signal HUP -- "$work/probe" signals
 	for pid in "$agent" "$watcher" "$command"; do
 		[[ $(awk '/^(Uid|Gid)/ { print $2, $3, $4 }' "/proc/$pid/status" | tr '\n' ' ') == \
 			'1001 1001 1001 1002 1002 1002 ' ]] || failed "who is $(<"/proc/$pid/comm")"
