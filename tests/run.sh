@@ -75,8 +75,9 @@ meson_tests() {
 	local part=$1 directory=$2 logs=$2/meson-logs status=0
 	shift 2
 	rm -f "$logs/$part"*
-	# One more than there are cores: many tests wait most of the time.
-	meson test -C "$directory" --no-rebuild --no-stdsplit --num-processes $((cores + 1)) \
+	# One more than there are cores: many tests wait most of the time. Tests look at signals, some of
+	# which are ignored where this was started in the background of a script.
+	env --default-signal meson test -C "$directory" --no-rebuild --no-stdsplit --num-processes $((cores + 1)) \
 		--logbase "$part" "$@" \
 		>"$log" 2>&1 || status=$?
 	if ! compgen -G "$logs/$part*.txt" >/dev/null; then

@@ -12,8 +12,8 @@ struct audit_findings {
 };
 
 /*
- * Walks the whole chain, up to `mark` at least. -TACIT_E_CORRUPT with the first line that breaks
- * it in `fault`, by its place in its file; -errno.
+ * Walks the whole chain, up to `mark` at least, and no further where that is its end.
+ * -TACIT_E_CORRUPT with the first line that breaks it in `fault`, by its place in its file; -errno.
  */
 int audit_verify(int dirfd, const struct keys *keys, const struct audit_mark *mark,
     struct audit_findings *ret_findings, struct fault *fault);

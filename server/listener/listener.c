@@ -293,7 +293,6 @@ int listener_start(struct server *server, enum door door, int *fd, unsigned per_
 		return fault_set(fault, -ENOMEM, "listener");
 
 	listener->door = door;
-	listener->door = door;
 	listener->server = server;
 	(void)pthread_mutex_init(&listener->mutex, NULL);
 	/* Unlikely to repeat over restarts, and in order within one. */

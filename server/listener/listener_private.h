@@ -13,7 +13,8 @@
 /*
  * What the parts of the listener share: listener.c takes connections and reaps them,
  * listener_tls.c says who the peer is, listener_request.c judges and reads a request,
- * listener_http.c answers it.
+ * listener_http.c answers it. listener_sealed.c stands in for all of them while the store is
+ * sealed.
  */
 struct MHD_Connection;
 

@@ -19,24 +19,11 @@
 #include "fixture.h"
 #include "tacit/fd.h"
 #include "tacit/identity.h"
+#include "test_clock.h"
 #include "test_pki.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DAY_S        86400
-
-/* The server's clock: what it asks for the time is this, and not libc's. */
-static time_t clock_ahead_s;
-
-time_t time(time_t *ret_now)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	now.tv_sec += clock_ahead_s;
-	if (ret_now)
-		*ret_now = now.tv_sec;
-	return now.tv_sec;
-}
 
 static struct fixture fixture;
 static struct authority *authority;
